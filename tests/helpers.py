@@ -1,0 +1,70 @@
+"""What every test may lean on: ports of its own, and waiting for a condition."""
+
+import fcntl
+import itertools
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import trio
+
+BLOCK = 16
+_FIRST, _LAST = 12000, 30000  # below Linux' ephemeral range, so no outgoing connection sits there
+_locks: list[int] = []  # open for the life of this process: the kernel frees them with it
+_blocks = itertools.count(os.getpid() % ((_LAST - _FIRST) // BLOCK))
+
+
+def free_ports() -> int:
+    """Return the first of 16 sequential TCP ports that no other test process will use."""
+    folder = Path(tempfile.gettempdir()) / f"webqx-sv-test-ports-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    for block in itertools.islice(_blocks, (_LAST - _FIRST) // BLOCK):
+        first = _FIRST + block % ((_LAST - _FIRST) // BLOCK) * BLOCK
+        lock = os.open(folder / str(first), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        if all(_is_free(port) for port in range(first, first + BLOCK)):
+            _locks.append(lock)
+            return first
+        os.close(lock)
+    raise AssertionError("no free block of ports")
+
+
+def free_port() -> int:
+    """Return one TCP port that no other test process will use."""
+    return free_ports()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))
+        except OSError:
+            return False
+        return True
+
+
+def until(condition: Callable[[], object], seconds: float = 20) -> object:
+    """Return the first true value of `condition`; fail after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not true within {seconds} s: {condition}")
+        time.sleep(0.01)
+    return value
+
+
+async def auntil(condition: Callable[[], object], seconds: float = 20) -> object:
+    """Do the same without blocking trio."""
+    with trio.move_on_after(seconds):
+        while not (value := condition()):
+            await trio.sleep(0.01)
+        return value
+    raise AssertionError(f"not true within {seconds} s: {condition}")

@@ -1,0 +1,1 @@
+"""services.toml to model and back."""

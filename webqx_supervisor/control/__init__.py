@@ -1,0 +1,1 @@
+"""How one program commands another: the control socket, the link, the fd store."""

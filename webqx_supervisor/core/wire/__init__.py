@@ -1,0 +1,1 @@
+"""Formats: bytes in, events out, bytes back. Octets only, never text."""

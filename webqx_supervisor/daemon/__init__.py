@@ -1,0 +1,1 @@
+"""Program 1: supervises. Services, workers, probes, journal, control socket."""

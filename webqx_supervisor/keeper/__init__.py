@@ -1,0 +1,1 @@
+"""Program 0: holds file descriptors and restarts the daemon. Standard library only."""

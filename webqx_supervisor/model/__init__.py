@@ -1,0 +1,1 @@
+"""Nouns: frozen values. Nothing happens here; only the standard library is imported."""

@@ -1,0 +1,24 @@
+"""All of services.toml as one value: what is wanted."""
+
+from dataclasses import dataclass, field
+
+from webqx_supervisor.model.gateway import Forwarding, Listener, Route
+from webqx_supervisor.model.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The wanted state. `forwardings` pairs a service's name with its gateway policy."""
+
+    name: str
+    file: str
+    """Absolute path of the services.toml it came from."""
+    proxies: int = 1
+    services: tuple[Service, ...] = ()
+    listeners: tuple[Listener, ...] = ()
+    routes: tuple[Route, ...] = ()
+    forwardings: tuple[tuple[str, Forwarding], ...] = field(default=())
+
+    def service(self, name: str) -> Service | None:
+        """Return the service of this name, or None."""
+        return next((service for service in self.services if service.name == name), None)

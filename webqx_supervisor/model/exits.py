@@ -1,0 +1,43 @@
+"""How a process ended, and the words a person uses for it."""
+
+import signal
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """Exactly one of `code` and `signal` is set; both None: nobody could tell."""
+
+    code: int | None = None
+    signal: int | None = None
+
+    @classmethod
+    def from_returncode(cls, returncode: int) -> "Exit":
+        """Read a subprocess return code, where -N means signal N."""
+        if returncode < 0:
+            return cls(signal=-returncode)
+        return cls(code=returncode)
+
+    @classmethod
+    def from_wait_status(cls, status: int) -> "Exit":
+        """Read the status word of waitpid(2)."""
+        low = status & 0x7F
+        return cls(signal=low) if low else cls(code=(status >> 8) & 0xFF)
+
+    def __str__(self) -> str:
+        """Return `exited 7`, `killed by SIGKILL` or `ended, status unknown`."""
+        if self.signal is not None:
+            return f"killed by {signal_name(self.signal)}"
+        if self.code is not None:
+            return f"exited {self.code}"
+        return "ended, status unknown"
+
+
+def signal_name(number: int) -> str:
+    """Return `SIGKILL` for 9; real-time signals are `SIGRTMIN+3` as in signal(7)."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        if signal.SIGRTMIN < number < signal.SIGRTMAX:
+            return f"SIGRTMIN+{number - signal.SIGRTMIN}"
+        return f"signal {number}"

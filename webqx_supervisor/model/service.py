@@ -1,0 +1,72 @@
+"""What a service shall be: the part of services.toml that supervision reads. Times in seconds."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """When a worker counts as ready and as well.
+
+    Without a path a worker is ready when its port accepts, and its exit is the only sign of
+    illness. With a path it is asked over HTTP, every `interval`, all its life.
+    """
+
+    path: str | None = None
+    interval: float = 5.0
+    timeout: float = 2.0
+    rise: int = 1
+    fall: int = 3
+    start_timeout: float = 60.0
+    """A worker that is not ready this long after its start has failed to start."""
+    patience: float = 60.0
+    """How long a worker that answers no probe is spared while it visibly works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """How a worker is asked to leave: drain, then the signal, then after `grace` SIGKILL."""
+
+    signal: str = "SIGTERM"
+    drain: float = 30.0
+    grace: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPolicy:
+    """What follows an exit. The first restart after a healthy time is immediate."""
+
+    first_delay: float = 0.2
+    longest_delay: float = 30.0
+    healthy_after: float = 10.0
+    """An uptime from which the backoff begins anew."""
+    limit: int = 10
+    """More exits than this within `window` make the worker FATAL."""
+    window: float = 60.0
+    retry_fatal: float = 60.0
+    """A FATAL worker is tried again after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """Where a worker's output goes: `max_size` bytes a file, `keep` old files beside it."""
+
+    max_size: int = 50 * 1024 * 1024
+    keep: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One entry of [services]. `port` is the first of the sequential ports; None: no port."""
+
+    name: str
+    command: tuple[str, ...]
+    cwd: str
+    instances: int = 1
+    port: int | None = None
+    env: tuple[tuple[str, str], ...] = ()
+    health: Health = field(default_factory=Health)
+    stop: Stop = field(default_factory=Stop)
+    restart: RestartPolicy = field(default_factory=RestartPolicy)
+    logs: Logs = field(default_factory=Logs)
+    depends_on: tuple[tuple[str, str], ...] = ()
+    """(service, condition) pairs; condition is started, ready or healthy."""

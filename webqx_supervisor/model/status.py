@@ -1,0 +1,78 @@
+"""What is seen. Field names are the contract of `status --json`: keys are added, never renamed."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class WorkerState(StrEnum):
+    """The states of a worker; core.lifecycle holds the moves between them."""
+
+    STOPPED = "STOPPED"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    DRAINING = "DRAINING"
+    STOPPING = "STOPPING"
+    BACKOFF = "BACKOFF"
+    EXITED = "EXITED"
+    FATAL = "FATAL"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """One worker now. `pid`, `port`: None where there is none; `reason` says why it is down."""
+
+    instance: int
+    pid: int | None
+    port: int | None
+    state: WorkerState
+    healthy: bool
+    restarts: int
+    uptime_s: float
+    cpu_percent: float
+    rss_bytes: int
+    in_flight: int
+    requests: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """One service now. `state` is the word for the whole: see core.lifecycle.summary."""
+
+    name: str
+    state: str
+    instances: int
+    workers: tuple[WorkerStatus, ...]
+    listen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStatus:
+    """The daemon itself."""
+
+    pid: int
+    version: str
+    uptime_s: float
+    name: str
+    file: str
+    keeper_pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyStatus:
+    """One proxy process; `requests` counts answers since its start."""
+
+    pid: int
+    connections: int
+    requests: int
+    uptime_s: float
+    rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole answer of `status --json`."""
+
+    daemon: DaemonStatus
+    proxies: tuple[ProxyStatus, ...]
+    services: tuple[ServiceStatus, ...]

@@ -1,0 +1,1 @@
+"""I/O on sockets: the reactor, channels, listeners."""

@@ -1,0 +1,1 @@
+"""I/O on children: start, stop, output, usage."""

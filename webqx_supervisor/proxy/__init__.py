@@ -1,0 +1,1 @@
+"""Program 2: carries traffic. Knows the table, has no policy of its own life."""
