@@ -1,0 +1,160 @@
+import contextlib
+import re
+import resource
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from webqx_supervisor.model.service import Logs
+from webqx_supervisor.process.logfile import LogFile, rotated
+
+AMPLE = Logs(max_size=10_000, keep=2)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "logs" / "api-1.log"
+
+
+@contextlib.contextmanager
+def files_limited_to(size):
+    """Let the kernel refuse longer files to this process: what a full disk does, without one."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def written(path, limits, *chunks):
+    log = LogFile(path, limits)
+    for chunk in chunks:
+        log.write(chunk)
+    log.close()
+    return log
+
+
+def contents(path):
+    return [rotated(path, n).read_bytes() for n in range(9) if rotated(path, n).exists()]
+
+
+def test_a_log_is_made_with_its_folder_for_its_owner_alone(path):
+    written(path, AMPLE, b"a\n")
+    assert contents(path) == [b"a\n"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_log_is_continued_by_its_next_writer(path):
+    written(path, AMPLE, b"a\n")
+    written(path, AMPLE, b"b\n")
+    assert contents(path) == [b"a\nb\n"]
+
+
+def test_rotation_keeps_so_many_old_files(path):
+    written(path, Logs(max_size=4, keep=2), *(b"%d\n" % n for n in range(10)))
+    assert contents(path) == [b"8\n9\n", b"6\n7\n", b"4\n5\n"]
+
+
+def test_one_chunk_may_fill_several_files(path):
+    written(path, Logs(max_size=4, keep=9), b"0\n1\n2\n3\n4\n")
+    assert contents(path) == [b"4\n", b"2\n3\n", b"0\n1\n"]
+
+
+def test_without_old_files_the_log_begins_anew(path):
+    written(path, Logs(max_size=4, keep=0), *(b"%d\n" % n for n in range(5)))
+    assert contents(path) == [b"4\n"]
+
+
+def test_a_line_longer_than_a_file_has_one_to_itself(path):
+    written(path, Logs(max_size=4, keep=9), b"a\n", b"longer\n", b"b\n")
+    assert contents(path) == [b"b\n", b"longer\n", b"a\n"]
+
+
+@given(st.lists(st.lists(st.integers(0, 12), min_size=1), max_size=12), st.integers(8, 40))
+def test_rotation_loses_and_tears_no_line(tmp_path_factory, chunks, max_size):
+    path = tmp_path_factory.mktemp("logs") / "log"
+    data = [b"".join(b"x" * length + b"\n" for length in chunk) for chunk in chunks]
+    log = written(path, Logs(max_size=max_size, keep=1000), *data)
+    count = len(list(path.parent.iterdir()))
+    files = [rotated(path, n).read_bytes() for n in reversed(range(count))]
+    assert b"".join(files) == b"".join(data)
+    assert all(file.endswith(b"\n") for file in files)
+    assert all(len(file) <= max_size or file.count(b"\n") == 1 for file in files)
+    assert log.lost == 0
+
+
+def test_a_removed_file_comes_back(path):
+    log = LogFile(path, AMPLE)
+    log.write(b"a\n")
+    path.unlink()
+    log.write(b"b\n")
+    log.close()
+    assert contents(path) == [b"b\n"]
+
+
+def test_an_emptied_file_counts_as_empty(path):
+    log = LogFile(path, Logs(max_size=4, keep=2))
+    log.write(b"a\nb\n")
+    path.write_bytes(b"")
+    log.write(b"c\n")
+    log.close()
+    assert contents(path) == [b"c\n"]
+
+
+def test_what_a_full_disk_swallows_is_counted_and_told(path):
+    log = LogFile(path, AMPLE)
+    with files_limited_to(8):
+        log.write(b"first\n")
+        log.write(b"second\n")
+        assert log.lost == 5
+        log.write(b"third\n")
+        assert log.lost == 11
+    log.write(b"fourth\n")
+    log.close()
+    assert log.lost == 0
+    text = path.read_text()
+    assert text.startswith("first\nse\n20")
+    assert text.endswith("\nfourth\n")
+    notice = r"\n\S+Z err webqx-sv: 11 bytes of output were lost here: File too large\n"
+    assert re.search(notice, text)
+
+
+def test_a_loss_that_cannot_be_told_yet_is_told_later(path):
+    log = LogFile(path, AMPLE)
+    with files_limited_to(4):
+        log.write(b"lost\n")
+    with files_limited_to(20):
+        log.write(b"again\n")
+    log.write(b"kept\n")
+    log.close()
+    lines = path.read_text().splitlines()
+    assert "7 bytes of output were lost" in lines[-2]
+    assert lines[-1] == "kept"
+
+
+def test_a_folder_that_cannot_be_made_costs_the_output_but_nothing_else(path):
+    path.parent.write_bytes(b"a file is in the way")
+    log = LogFile(path, AMPLE)
+    log.write(b"a\n")
+    assert log.lost == 2
+    path.parent.unlink()
+    log.write(b"b\n")
+    log.close()
+    assert path.read_text().endswith("File exists\nb\n")
+
+
+def test_a_limit_may_change_while_writing(path):
+    log = LogFile(path, AMPLE)
+    log.write(b"a\nb\n")
+    log.limits = Logs(max_size=4, keep=1)
+    log.write(b"c\n")
+    log.close()
+    assert contents(path) == [b"c\n", b"a\nb\n"]
+
+
+def test_rotated_files_are_numbered():
+    assert rotated(Path("/l/api-1.log"), 0) == Path("/l/api-1.log")
+    assert rotated(Path("/l/api-1.log"), 2) == Path("/l/api-1.log.2")

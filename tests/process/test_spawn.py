@@ -1,0 +1,192 @@
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import trio
+import trio.testing
+from helpers import auntil
+
+from webqx_supervisor.model.errors import CannotStart
+from webqx_supervisor.model.exits import Exit
+from webqx_supervisor.process.identity import Identity, alive, identify
+from webqx_supervisor.process.spawn import Launch, adopt, start
+
+# Prints the pid of a grandchild that only its own parent, not the test, may wait for.
+FOREIGN = """
+import subprocess, sys
+child = subprocess.Popen(["sleep", "600"])
+print(child.pid, flush=True)
+sys.exit(child.wait())
+"""
+
+
+@pytest.fixture
+def foreign():
+    """A process that is not our child, as workers are to a daemon that has come back."""
+    command = [sys.executable, "-c", FOREIGN]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        identity = identify(int(parent.stdout.readline()))
+        yield identity
+        if alive(identity):
+            os.kill(identity.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        ("", Exit(code=0)),
+        ("raise SystemExit(7)", Exit(code=7)),
+        ("import os; os.kill(os.getpid(), 9)", Exit(signal=9)),
+    ],
+)
+async def test_the_exit_tells_code_and_signal_apart(worker, program, expected):
+    child = await worker(program)
+    assert await child.wait() == expected
+
+
+async def test_any_number_of_tasks_may_wait(worker):
+    child = await worker(worker.SLEEP)
+    exits = []
+
+    async def wait():
+        exits.append(await child.wait())
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(wait)
+        await trio.testing.wait_all_tasks_blocked()
+        child.send_signal(signal.SIGTERM)
+    assert exits == [Exit(signal=signal.SIGTERM)] * 3
+
+
+async def test_a_cancelled_waiter_leaves_the_others_waiting(worker):
+    child = await worker(worker.SLEEP)
+    with trio.move_on_after(0):
+        await child.wait()
+    child.send_signal(signal.SIGKILL)
+    assert await child.wait() == Exit(signal=signal.SIGKILL)
+
+
+async def test_a_signal_after_the_end_does_nothing(worker):
+    child = await worker("")
+    await child.wait()
+    child.send_signal(signal.SIGTERM)
+
+
+async def test_a_child_leads_a_session_of_its_own_and_reads_nothing(worker, tmp_path):
+    said = tmp_path / "said"
+    with said.open("wb") as file:
+        child = await worker(
+            "import os, sys; print(os.getpid() == os.getsid(0), sys.stdin.read() == '')",
+            stdout=file.fileno(),
+        )
+    await child.wait()
+    assert said.read_text() == "True True\n"
+
+
+LIST_DESCRIPTORS = """
+import os
+print(*(fd for fd in range(1000) if os.path.exists(f"/dev/fd/{fd}")))
+"""
+
+
+async def test_a_child_inherits_only_the_descriptors_it_is_meant_to(tmp_path):
+    said = tmp_path / "said"
+    reading, writing = os.pipe()
+    for end in (reading, writing):
+        os.set_inheritable(end, True)
+    with said.open("wb") as file:
+        command = (sys.executable, "-c", LIST_DESCRIPTORS)
+        launch = Launch(command, "/", {}, file.fileno(), file.fileno(), keep=(writing,))
+        child = await start(launch)
+    await child.wait()
+    os.close(reading)
+    os.close(writing)
+    assert said.read_text().split() == ["0", "1", "2", str(writing)]
+
+
+async def test_the_environment_and_the_folder_are_those_of_the_launch(tmp_path):
+    said = tmp_path / "said"
+    with said.open("wb") as file:
+        env = {"PATH": "/bin", "PORT": "3001"}
+        launch = Launch(("sh", "-c", "pwd; env"), str(tmp_path), env, file.fileno(), file.fileno())
+        child = await start(launch)
+    await child.wait()
+    lines = said.read_text().splitlines()
+    assert lines[0] == str(tmp_path)
+    assert {"PATH=/bin", "PORT=3001"} <= set(lines)
+    assert not any(line.startswith("HOME=") for line in lines)
+
+
+async def test_a_missing_program_is_explained(tmp_path):
+    launch = Launch(("nodee",), str(tmp_path), {"PATH": "/bin"}, 1, 2)
+    with pytest.raises(CannotStart, match=r"^no program nodee in PATH \(/bin\)$"):
+        await start(launch)
+
+
+async def test_a_null_byte_is_explained(tmp_path):
+    launch = Launch(("sh", "a\0b"), str(tmp_path), {"PATH": "/bin"}, 1, 2)
+    with pytest.raises(CannotStart, match=r"^sh cannot be run: embedded null byte$"):
+        await start(launch)
+
+
+async def test_the_exit_of_an_adopted_process_is_what_its_parent_says(foreign):
+    asked = []
+
+    async def status(pid):
+        asked.append(pid)
+        return Exit(signal=9)
+
+    process = adopt(foreign, status)
+    process.send_signal(signal.SIGKILL)
+    assert await process.wait() == Exit(signal=9)
+    assert await process.wait() == Exit(signal=9)
+    assert asked == [foreign.pid]
+
+
+async def test_the_exit_of_an_adopted_process_is_unknown_without_its_parent(foreign):
+    process = adopt(foreign)
+    exits = []
+
+    async def wait():
+        exits.append(await process.wait())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait)
+        nursery.start_soon(wait)
+        await trio.testing.wait_all_tasks_blocked()
+        process.send_signal(signal.SIGTERM)
+    assert exits == [Exit(), Exit()]
+    assert (process.pid, process.identity) == (foreign.pid, foreign)
+
+
+async def test_the_next_waiter_asks_again_when_the_first_was_cancelled(foreign):
+    answers = iter([trio.sleep_forever, trio.lowlevel.checkpoint])
+
+    async def status(_pid):
+        await next(answers)()
+        return Exit(code=0)
+
+    process = adopt(foreign, status)
+    process.send_signal(signal.SIGKILL)
+    await auntil(lambda: not alive(foreign))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(process.wait)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert await process.wait() == Exit(code=0)
+
+
+async def test_a_process_that_has_ended_is_not_adopted(worker):
+    child = await worker("")
+    await child.wait()
+    assert adopt(child.identity) is None
+
+
+def test_the_next_owner_of_a_pid_is_not_adopted():
+    me = identify(os.getpid())
+    assert adopt(replace(me, start_time=me.start_time - 1)) is None
+    assert adopt(Identity(me.pid, me.start_time, "an earlier boot")) is None

@@ -1,0 +1,55 @@
+"""From the chunks that a pipe gives to stamped lines, without a loop over the lines."""
+
+import time
+
+LONGEST_LINE = 16 * 1024
+"""A line without an end is held back up to this many bytes, then broken."""
+TAIL_BYTES = 8 * 1024
+
+
+class LineBuffer:
+    """Cuts a stream of bytes into whole lines, and keeps the last TAIL_BYTES of them."""
+
+    def __init__(self) -> None:
+        self._held = b""
+        self._recent = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return the whole lines that `chunk` completes, each with its line end."""
+        data = self._held + chunk
+        cut = data.rfind(b"\n") + 1
+        lines, self._held = data[:cut], data[cut:]
+        while len(self._held) > LONGEST_LINE:
+            lines += self._held[:LONGEST_LINE] + b"\n"
+            self._held = self._held[LONGEST_LINE:]
+        self._remember(lines)
+        return lines
+
+    def flush(self) -> bytes:
+        """Return what is held back as a line, at the end of the stream."""
+        lines = self._held + b"\n" if self._held else b""
+        self._held = b""
+        self._remember(lines)
+        return lines
+
+    def tail(self) -> list[str]:
+        """Return the last lines, a begun one included; safe to call from another thread."""
+        recent = self._recent
+        if len(recent) == TAIL_BYTES:  # its first line was cut
+            recent = recent.partition(b"\n")[2] or recent
+        return (recent + self._held).decode("utf-8", "replace").splitlines()
+
+    def _remember(self, lines: bytes) -> None:
+        if len(lines) < TAIL_BYTES:
+            lines = self._recent + lines
+        self._recent = lines[-TAIL_BYTES:]
+
+
+def stamp(lines: bytes, stream: str, now: float) -> bytes:
+    """Put `2026-11-23T21:10:00.123Z out ` before each line; `now` is Unix time in seconds."""
+    if not lines:
+        return b""
+    milliseconds = int(now * 1000)
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds // 1000))
+    prefix = f"{moment}.{milliseconds % 1000:03d}Z {stream} ".encode()
+    return prefix + lines[:-1].replace(b"\n", b"\n" + prefix) + b"\n"

@@ -1,0 +1,241 @@
+"""What workers print, on its way from their pipes to their log files, beside the event loop.
+
+One plain thread with a selector of its own does it all, so that neither a flood nor a slow disk
+ever holds up supervision. It reads one bounded chunk of each ready pipe in turn and writes it
+before it reads on: memory stays flat, and a worker that floods only slows itself down.
+"""
+
+import contextlib
+import os
+import selectors
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Self
+
+import trio
+
+from webqx_supervisor.model.service import Logs
+from webqx_supervisor.process.lines import LineBuffer, stamp
+from webqx_supervisor.process.logfile import LogFile
+
+CHUNK = 64 * 1024
+"""Bytes read from one pipe before the next has its turn; also what a pipe holds (pipe(7))."""
+LAST_READS = 16
+"""Chunks still read from a pipe that is let go of while somebody holds its other end."""
+CLOSE_WAIT = 5.0
+
+
+class Subscription:
+    """Tells one trio task that log files have grown."""
+
+    def __init__(self) -> None:
+        self._token = trio.lowlevel.current_trio_token()
+        self._event = trio.Event()
+        self._told = False
+
+    async def wait(self) -> None:
+        """Return when something was written since the last return."""
+        await self._event.wait()
+        self._event = trio.Event()
+        self._told = False  # before the reader reads: a later write tells it again
+
+    def tell(self) -> None:
+        """Wake the task, from any thread; once for all writes that it has not seen yet."""
+        if not self._told:
+            self._told = True
+            _soon(self._token, self._wake)
+
+    def _wake(self) -> None:
+        self._event.set()
+
+
+class Output:
+    """The thread and its pipes. Call from trio; `worker` is any name unique among the living."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards _workers and _requests
+        self._workers: dict[str, _Worker] = {}
+        self._requests: list[Callable[[], None]] = []
+        self._subscriptions: tuple[Subscription, ...] = ()
+        self._files: dict[Path, LogFile] = {}  # the thread's alone, as is the selector
+        self._selector = selectors.DefaultSelector()
+        self._running = True
+        self._alarm, self._bell = os.pipe()
+        for end in (self._alarm, self._bell):
+            os.set_blocking(end, False)
+        self._selector.register(self._alarm, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._run, name="worker output", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def attach(self, worker: str, stream: str, fd: int, path: Path, limits: Logs) -> None:
+        """Write what comes out of the pipe `fd` to `path`, until all its writers have closed.
+
+        `stream` is "out" or "err". The descriptor is owned from here on. Both streams
+        of a worker, and those of its successors, may share a path; the latest `limits` hold.
+        """
+        os.set_blocking(fd, False)
+        with self._lock:
+            owner = self._workers.setdefault(worker, _Worker())
+            pipe = _Pipe(fd, stream, path, owner)
+            owner.streams[stream] = pipe.lines
+            owner.pipes.append(pipe)
+        self._request(lambda: self._open(pipe, limits))
+
+    def tail(self, worker: str) -> list[str]:
+        """Return the last lines on stderr; those on stdout when there was nothing on stderr."""
+        with self._lock:
+            known = self._workers.get(worker)
+            streams = dict(known.streams) if known else {}
+        return next((lines for name in ("err", "out") if (lines := _tail(streams, name))), [])
+
+    async def closed(self, worker: str) -> None:
+        """Return when all that the worker printed is in its file.
+
+        A descendant that outlives it keeps its pipes open: bound the wait.
+        """
+        event, token = trio.Event(), trio.lowlevel.current_trio_token()
+        with self._lock:
+            known = self._workers.get(worker)
+            if known is None or not known.pipes:
+                event.set()
+            else:
+                known.waiters.append(lambda: _soon(token, event.set))
+        await event.wait()
+
+    def detach(self, worker: str) -> None:
+        """Write what is in its pipes now, then let go of them and forget the worker."""
+        with self._lock:
+            known = self._workers.pop(worker, None)
+        if known is not None:
+            self._request(lambda: self._let_go(known))
+
+    @contextlib.contextmanager
+    def subscribe(self) -> Iterator[Subscription]:
+        """Give something that awaits the next write to any log file."""
+        subscription = Subscription()
+        self._subscriptions = (*self._subscriptions, subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)
+
+    def close(self) -> None:
+        """Let go of all pipes and end the thread; what is not read yet stays in the pipes."""
+        self._request(self._stop)
+        self._thread.join(CLOSE_WAIT)
+
+    # The rest runs in the thread, but for _request.
+
+    def _request(self, what: Callable[[], None]) -> None:
+        with self._lock:
+            self._requests.append(what)
+        with contextlib.suppress(BlockingIOError):  # full: it will wake up anyway
+            os.write(self._bell, b"!")
+
+    def _run(self) -> None:
+        while self._running:
+            for key, _ in self._selector.select():
+                if key.data is None:
+                    os.read(self._alarm, CHUNK)
+                elif not self._pump(key.data):
+                    self._end(key.data)
+            # Only now: a request may close a pipe that was still to come in the loop above.
+            with self._lock:
+                requests, self._requests = self._requests, []
+            for request in requests:
+                request()
+        self._selector.close()
+        os.close(self._alarm)
+        os.close(self._bell)
+
+    def _open(self, pipe: "_Pipe", limits: Logs) -> None:
+        if pipe.path not in self._files:
+            self._files[pipe.path] = LogFile(pipe.path, limits)
+        self._files[pipe.path].limits = limits
+        self._selector.register(pipe.fd, selectors.EVENT_READ, pipe)
+
+    def _pump(self, pipe: "_Pipe") -> bool:
+        """Move one chunk; return False when there will be no more."""
+        try:
+            chunk = os.read(pipe.fd, CHUNK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        if chunk:
+            self._write(pipe, pipe.lines.feed(chunk))
+        return bool(chunk)
+
+    def _write(self, pipe: "_Pipe", lines: bytes) -> None:
+        if lines:
+            self._files[pipe.path].write(stamp(lines, pipe.stream, time.time()))
+            for subscription in self._subscriptions:
+                subscription.tell()
+
+    def _end(self, pipe: "_Pipe") -> None:
+        self._write(pipe, pipe.lines.flush())
+        self._selector.unregister(pipe.fd)
+        os.close(pipe.fd)
+        with self._lock:
+            pipe.owner.pipes.remove(pipe)
+            waiters = [] if pipe.owner.pipes else pipe.owner.waiters
+            in_use = {each.path for worker in self._workers.values() for each in worker.pipes}
+        if pipe.path not in in_use:
+            self._files[pipe.path].close()
+        for tell in waiters:
+            tell()
+
+    def _let_go(self, worker: "_Worker") -> None:
+        for pipe in tuple(worker.pipes):
+            for _ in range(LAST_READS):
+                if not self._pump(pipe):
+                    break
+            self._end(pipe)
+
+    def _stop(self) -> None:
+        self._running = False
+        with self._lock:
+            pipes = [pipe for worker in self._workers.values() for pipe in worker.pipes]
+        for pipe in pipes:
+            self._end(pipe)
+
+
+class _Pipe:
+    """One stream of one worker."""
+
+    __slots__ = ("fd", "lines", "owner", "path", "stream")
+
+    def __init__(self, fd: int, stream: str, path: Path, owner: "_Worker") -> None:
+        self.fd = fd
+        self.stream = stream
+        self.path = path
+        self.owner = owner
+        self.lines = LineBuffer()
+
+
+class _Worker:
+    """What is known of one worker: its open pipes, its last words, who waits for the end."""
+
+    __slots__ = ("pipes", "streams", "waiters")
+
+    def __init__(self) -> None:
+        self.pipes: list[_Pipe] = []
+        self.streams: dict[str, LineBuffer] = {}
+        self.waiters: list[Callable[[], None]] = []
+
+
+def _tail(streams: dict[str, LineBuffer], name: str) -> list[str]:
+    return streams[name].tail() if name in streams else []
+
+
+def _soon(token: trio.lowlevel.TrioToken, what: Callable[[], None]) -> None:
+    with contextlib.suppress(trio.RunFinishedError):
+        token.run_sync_soon(what)

@@ -1,0 +1,153 @@
+"""Start a process, or take over one that runs: either way its end is known from the kernel."""
+
+import subprocess
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import trio
+
+from webqx_supervisor.model.errors import CannotStart
+from webqx_supervisor.model.exits import Exit
+from webqx_supervisor.process.handle import Handle
+from webqx_supervisor.process.identity import Identity, identify
+from webqx_supervisor.process.refusal import explain
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What to start. `stdout` and `stderr` are file descriptors and stay the caller's.
+
+    `env` is the whole environment and its PATH is searched; `keep` names further descriptors
+    that the process inherits under their numbers.
+    """
+
+    command: tuple[str, ...]
+    cwd: str
+    env: Mapping[str, str]
+    stdout: int
+    stderr: int
+    keep: tuple[int, ...] = ()
+
+
+class Process(Protocol):
+    """A running process, whoever started it."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    @property
+    def identity(self) -> Identity:
+        """What names it for good."""
+
+    async def wait(self) -> Exit:
+        """Return how it ended, once it has; any number of tasks may wait."""
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to this process alone; nothing happens when it has ended."""
+
+
+class Child:
+    """A process that this program started."""
+
+    def __init__(self, process: trio.Process, identity: Identity) -> None:
+        self._process = process
+        self._identity = identity
+
+    def __repr__(self) -> str:
+        return f"<Child {self.pid}>"
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def identity(self) -> Identity:
+        """What names it for good."""
+        return self._identity
+
+    async def wait(self) -> Exit:
+        """Return how it ended, once it has; any number of tasks may wait."""
+        return Exit.from_returncode(await self._process.wait())
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to this process alone; nothing happens when it has ended."""
+        self._process.send_signal(number)  # a child keeps its pid until it is waited for
+
+
+class Adopted:
+    """A process that another program started.
+
+    Only its parent learns its exit status (waitid(2)), so `status(pid)` is asked for it after
+    the end; without that the Exit is unknown. `status` may be asked again by another waiter
+    when the first is cancelled.
+    """
+
+    def __init__(
+        self, handle: Handle, status: Callable[[int], Awaitable[Exit]] | None = None
+    ) -> None:
+        self._handle = handle
+        self._status = status
+        self._exit: Exit | None = None
+        self._lock = trio.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Adopted {self.pid}>"
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._handle.identity.pid
+
+    @property
+    def identity(self) -> Identity:
+        """What names it for good."""
+        return self._handle.identity
+
+    async def wait(self) -> Exit:
+        """Return how it ended, once it has; any number of tasks may wait."""
+        async with self._lock:
+            if self._exit is None:
+                await self._handle.wait()
+                self._exit = Exit() if self._status is None else await self._status(self.pid)
+                self._handle.close()
+            return self._exit
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to this process alone; nothing happens when it has ended."""
+        self._handle.send_signal(number)
+
+
+async def start(launch: Launch) -> Child:
+    """Start a process in a session of its own, with nothing on its standard input.
+
+    Raises CannotStart with a sentence on what to correct.
+    """
+    try:
+        process = await trio.lowlevel.open_process(
+            list(launch.command),
+            cwd=launch.cwd,
+            env=launch.env,
+            stdin=subprocess.DEVNULL,
+            stdout=launch.stdout,
+            stderr=launch.stderr,
+            start_new_session=True,
+            pass_fds=launch.keep,
+        )
+    except OSError as error:
+        raise CannotStart(explain(launch.command, launch.cwd, launch.env, error)) from error
+    except ValueError as error:  # a null byte, or "=" in a variable's name
+        raise CannotStart(f"{launch.command[0]} cannot be run: {error}") from error
+    identity = identify(process.pid)
+    assert identity is not None, "a child that nobody has waited for is in the process table"
+    return Child(process, identity)
+
+
+def adopt(
+    identity: Identity, status: Callable[[int], Awaitable[Exit]] | None = None
+) -> Adopted | None:
+    """Take over a process that an earlier daemon started; None when it has ended."""
+    handle = Handle.open(identity)
+    return None if handle is None else Adopted(handle, status)

@@ -1,0 +1,11 @@
+"""The process table of this machine, whichever way the platform shows it."""
+
+import sys
+
+if sys.platform == "linux":
+    from webqx_supervisor.process.procfs import Entry, boot_id, entries, entry, environment
+else:
+    from webqx_supervisor.process.portable import boot_id, entries, entry, environment
+    from webqx_supervisor.process.procfs import Entry
+
+__all__ = ["Entry", "boot_id", "entries", "entry", "environment"]
