@@ -40,9 +40,13 @@ class CannotStart(WebqxError):  # noqa: N818 - the same
 
 
 class NotReady(WebqxError):  # noqa: N818 - the same
-    """A new worker exited, or was not ready in time."""
+    """A new worker exited, or was not ready in time; `lines` is the last that it said."""
 
     status = 409
+
+    def __init__(self, message: str, lines: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.lines = tuple(lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
-        if signal.SIGRTMIN < number < signal.SIGRTMAX:
-            return f"SIGRTMIN+{number - signal.SIGRTMIN}"
+        first = getattr(signal, "SIGRTMIN", number)  # macOS has no real-time signals
+        if number > first:
+            return f"SIGRTMIN+{number - first}"
         return f"signal {number}"

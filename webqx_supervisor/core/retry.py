@@ -1,0 +1,18 @@
+"""Whether a request that saw no byte of an answer may go to another worker. Never a silent double.
+
+The source is RFC 9110 section 9.2.2: a proxy must not by itself repeat a request whose method is
+not idempotent. One that no worker can have read is not repeated, it is sent for the first time.
+"""
+
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+
+
+def may_retry(
+    method: bytes, *, sent: bool, replayable: bool, attempts: int, limit: int = 10
+) -> bool:
+    """Say whether one more attempt is allowed after `attempts` that failed.
+
+    `sent`: some of it has left for a worker. False only where that is known for sure, as after
+    a refused connect. `replayable`: every byte of it is still in our hands.
+    """
+    return replayable and attempts < limit and (not sent or method in IDEMPOTENT)

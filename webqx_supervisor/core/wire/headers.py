@@ -1,0 +1,88 @@
+"""What a field may look like, and which fields go no further than this hop.
+
+Grammar: RFC 9110 section 5. Hop-by-hop fields: RFC 9110 section 7.6.1, named here whether or not
+Connection nominates them, because senders forget to.
+"""
+
+import functools
+import re
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+FIELD = TOKEN + rb":[\t -~\x80-\xff]*+"
+"""A field line without its CRLF: a token, a colon at once, no control octet but HTAB."""
+
+PSEUDONYM = b"webqx-sv"
+"""What this product calls itself in Via (RFC 9110 section 7.6.3)."""
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+_REQUEST_DROPPED = HOP_BY_HOP | {
+    # written anew by the writer
+    b"host",
+    b"content-length",
+    b"expect",
+    # meant for a hop that is not the worker
+    b"http2-settings",
+    b"proxy-authorization",
+    # a CGI or WSGI worker would see HTTP_PROXY
+    b"proxy",
+    # who the client is, is for the proxy to say
+    b"forwarded",
+    b"x-real-ip",
+    b"x-client-ip",
+    b"x-cluster-client-ip",
+    b"true-client-ip",
+    b"cf-connecting-ip",
+    # some frameworks route by these instead of the target
+    b"x-original-url",
+    b"x-rewrite-url",
+}
+_RESPONSE_DROPPED = HOP_BY_HOP | {b"content-length"}
+
+_NOT_NOMINABLE = re.compile(
+    rb"(?:host|authorization|cookie|forwarded|x-request-id|traceparent)\Z|content-|x-forwarded-"
+).match
+
+
+# Clients send the same few names again and again; the cache answers in a third of the time that
+# the three questions take. It is small because a client may also send ever new names.
+@functools.lru_cache(maxsize=256)
+def passes_to_worker(name: bytes) -> bool:
+    """Say whether a request's field is forwarded as it is, whatever Connection nominates.
+
+    A name with an underscore is not: CGI, WSGI and their like cannot tell X_Real_IP from
+    X-Real-IP.
+    """
+    lower = name.lower()
+    return not (lower in _REQUEST_DROPPED or lower.startswith(b"x-forwarded-") or b"_" in lower)
+
+
+@functools.lru_cache(maxsize=256)
+def passes_to_client(name: bytes) -> bool:
+    """Say whether an answer's field is relayed as it is, whatever Connection nominates."""
+    return name.lower() not in _RESPONSE_DROPPED
+
+
+def may_nominate(name: bytes) -> bool:
+    """Say whether Connection may list this lower-case name.
+
+    A client that could have Host, a credential or an X-Forwarded field removed on the way would
+    decide what the worker believes.
+    """
+    return _NOT_NOMINABLE(name) is None
+
+
+def forwarded_block(client_ip: str, scheme: str) -> bytes:
+    """Return the lines that tell a worker who its client is; the same for a whole connection."""
+    return (
+        f"X-Forwarded-For: {client_ip}\r\nX-Forwarded-Proto: {scheme}\r\nX-Real-IP: {client_ip}\r\n"
+    ).encode("ascii")

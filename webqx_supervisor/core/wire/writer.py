@@ -1,0 +1,207 @@
+"""Heads to octets: every message is written anew, with one framing, from what was understood."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from webqx_supervisor.core.wire.headers import (
+    HOP_BY_HOP,
+    PSEUDONYM,
+    passes_to_client,
+    passes_to_worker,
+)
+from webqx_supervisor.core.wire.messages import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
+"""What a proxy can say of the methods it serves: for 405 and for its own OPTIONS answers."""
+
+_VIA = (b"Via: 1.0 " + PSEUDONYM + b"\r\n", b"Via: 1.1 " + PSEUDONYM + b"\r\n")
+_CHUNKED_FIELD = b"Transfer-Encoding: chunked\r\n"
+_CLOSE = b"Connection: close\r\n"
+_WITH_CONTENT = frozenset({b"POST", b"PUT", b"PATCH"})
+_UNPRINTABLE = re.compile(r"[^ -~]")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
+
+
+def render_request(head: RequestHead, forwarded: bytes, upgrade: bytes = b"") -> bytes:
+    """Return the head that goes to a worker.
+
+    `forwarded` is the connection's forwarded_block; `upgrade` a granted protocol. `Expect` is
+    written when `head.expects_continue` still holds, so a body must not have been sent before.
+    """
+    parts = [b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (head.method, head.target, head.authority)]
+    parts += _kept_fields(head)
+    if head.length == CHUNKED:
+        parts.append(_CHUNKED_FIELD)
+    elif head.length or head.method in _WITH_CONTENT:
+        parts.append(b"Content-Length: %d\r\n" % head.length)
+    if head.expects_continue:
+        parts.append(b"Expect: 100-continue\r\n")
+    if upgrade:
+        parts.append(_upgrade_fields(upgrade))
+    if head.authority:
+        parts.append(b"X-Forwarded-Host: %b\r\n" % head.authority)
+    parts += (forwarded, _VIA[head.minor], b"\r\n")
+    return b"".join(parts)
+
+
+def render_response(
+    head: ResponseHead,
+    *,
+    close: bool,
+    client_minor: int,
+    length: int,
+    upgrade: bytes = b"",
+    date: bytes = b"",
+) -> bytes:
+    """Return the head that goes to a client, framed by `length`.
+
+    CHUNKED is for HTTP/1.1 clients only; UNTIL_CLOSE implies `close`. With 0 the worker's own
+    Content-Length stands, which HEAD and 304 need. `date` is a whole Date line, written where the
+    worker wrote none (RFC 9110 section 6.6.1).
+    """
+    assert client_minor or length != CHUNKED, "HTTP/1.0 knows no chunks"
+    parts = [b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)]
+    parts += _relayed_fields(head)
+    if length == CHUNKED:
+        parts.append(_CHUNKED_FIELD)
+    elif length > 0:
+        parts.append(b"Content-Length: %d\r\n" % length)
+    elif length == 0 and head.content_length is not None and head.status not in (101, 204):
+        parts.append(b"Content-Length: %d\r\n" % head.content_length)
+    if upgrade:
+        parts.append(_upgrade_fields(upgrade))
+    elif close or length == UNTIL_CLOSE or not client_minor:
+        parts.append(_CLOSE)
+    if date and not any(name.lower() == b"date" for name, _ in head.headers):
+        parts.append(date)
+    parts += (_VIA[head.minor], b"\r\n")
+    return b"".join(parts)
+
+
+def render_informational(head: ResponseHead) -> bytes:
+    """Return an interim answer (1xx) for an HTTP/1.1 client: it has fields, never a body."""
+    start = b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)
+    return b"".join((start, *_relayed_fields(head), _VIA[head.minor], b"\r\n"))
+
+
+def render_error(
+    status: int,
+    *,
+    request_id: str,
+    reason: str,
+    close: bool,
+    head_only: bool = False,
+    extra: bytes = b"",
+) -> bytes:
+    """Return a whole answer of the proxy's own in plain text; `extra` holds whole field lines.
+
+    405 says which methods are allowed by itself. No cache may keep the answer: it tells of this
+    moment, not of the resource.
+    """
+    mark = _printable(request_id)
+    body = f"{status} {_phrase(status)}: {_printable(reason)}\nrequest {mark}\n".encode("ascii")
+    extra += b"X-Request-Id: %b\r\nCache-Control: no-store\r\n" % mark.encode("ascii")
+    if status == 405:
+        extra += ALLOW
+    answer = render_simple_response(
+        status, body, b"text/plain; charset=utf-8", close=close, extra=extra
+    )
+    return answer[: -len(body)] if head_only else answer
+
+
+def render_simple_request(
+    method: bytes, target: bytes, host: bytes, body: bytes, content_type: bytes
+) -> bytes:
+    """Return a whole request of our own; without a body it has no Content-Type."""
+    start = b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (method, target, host)
+    if body:
+        start += b"Content-Type: %b\r\n" % content_type
+    if body or method in _WITH_CONTENT:
+        start += b"Content-Length: %d\r\n" % len(body)
+    return start + b"\r\n" + body
+
+
+def render_simple_response(
+    status: int, body: bytes, content_type: bytes, close: bool, extra: bytes = b""
+) -> bytes:
+    """Return a whole answer of our own; `extra` holds whole field lines."""
+    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b%b\r\n%b" % (
+        status,
+        _phrase(status).encode("ascii"),
+        content_type,
+        len(body),
+        extra,
+        _CLOSE if close else b"",
+        body,
+    )
+
+
+def render_stream_head(status: int, content_type: bytes) -> bytes:
+    """Return the head of an answer of our own whose body follows in chunks."""
+    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\n%b\r\n" % (
+        status,
+        _phrase(status).encode("ascii"),
+        content_type,
+        _CHUNKED_FIELD,
+    )
+
+
+def date_field(now: float) -> bytes:
+    """Return the Date line for a Unix time in seconds (RFC 9110 section 5.6.7)."""
+    # Not strftime: its names follow the locale.
+    at = datetime.fromtimestamp(int(now), UTC)
+    day, month = _DAYS[at.weekday()], _MONTHS[at.month - 1]
+    return f"Date: {day}, {at:%d} {month} {at:%Y %H:%M:%S} GMT\r\n".encode("ascii")
+
+
+def _kept_fields(head: RequestHead) -> list[bytes]:
+    lines = _passing(head.headers, passes_to_worker, head.nominated)
+    if head.method == b"OPTIONS":
+        return [_one_hop_less(line) for line in lines]
+    return lines
+
+
+def _relayed_fields(head: ResponseHead) -> list[bytes]:
+    return _passing(head.headers, passes_to_client, head.nominated)
+
+
+def _passing(
+    fields: list[tuple[bytes, bytes]],
+    passes: Callable[[bytes], bool],
+    nominated: frozenset[bytes],
+) -> list[bytes]:
+    # Nearly always there is nothing nominated but what is dropped anyway.
+    nominated -= HOP_BY_HOP
+    lines = [b"%b: %b\r\n" % field for field in fields if passes(field[0])]
+    if nominated:
+        lines = [line for line in lines if line.partition(b":")[0].lower() not in nominated]
+    return lines
+
+
+def _one_hop_less(line: bytes) -> bytes:
+    name, _, value = line.partition(b":")
+    if name.lower() != b"max-forwards":
+        return line
+    return b"%b: %d\r\n" % (name, max(int(value) - 1, 0))
+
+
+def _upgrade_fields(protocol: bytes) -> bytes:
+    return b"Connection: upgrade\r\nUpgrade: %b\r\n" % protocol
+
+
+def _printable(text: str) -> str:
+    return _UNPRINTABLE.sub("?", text)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
