@@ -5,7 +5,9 @@ import struct
 import trio
 from trio import socket
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.02
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.001, 0.02
+PATIENCE = 0.05
+"""A pause lasts this share of the time waited so far: what is noticed late, is late by 5 %."""
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of socket(7): on, 0 s
 
 
@@ -25,12 +27,16 @@ async def accepts(port: int, host: str = "127.0.0.1") -> bool:
         return False
 
 
+def pause(waited: float) -> float:
+    """Return how long to wait, in seconds, after `waited` seconds in vain."""
+    return min(max(waited * PATIENCE, SHORTEST_PAUSE), LONGEST_PAUSE)
+
+
 async def until_accepting(port: int, host: str = "127.0.0.1") -> None:
     """Return as soon as the port accepts, at most LONGEST_PAUSE later.
 
     Waits without end; the caller holds the deadline.
     """
-    pause = FIRST_PAUSE
-    while not await accepts(port, host):
-        await trio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE)
+    began = trio.current_time()
+    while not await accepts(port, host):  # noqa: ASYNC110 - no event tells of another's listen()
+        await trio.sleep(pause(trio.current_time() - began))

@@ -1,0 +1,173 @@
+"""Bring the keeper to life, once: the lock in the state folder says who may, for whom all wait.
+
+The keeper is started with the lock's descriptor and hands it on to the daemon, so the lock is
+free exactly when both are gone. Nothing here knows what the daemon does.
+"""
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from webqx_supervisor.config import wanted
+from webqx_supervisor.config.files import Places, prepare, remember
+from webqx_supervisor.control.client import Client
+from webqx_supervisor.model.config import Config
+from webqx_supervisor.model.errors import WebqxError
+
+START_DEADLINE = 30.0
+STOP_DEADLINE = 60.0
+PAUSE = 0.02
+"""Between two looks; all in seconds."""
+LAST_WORDS = 20
+"""How many lines of the daemon's log are shown when it dies at its start."""
+
+KEEPER = Path(__file__).parent.parent / "keeper" / "main.py"
+
+
+def ensure(
+    places: Places, config: Config, only: Sequence[str] = (), *, keeper: Path = KEEPER
+) -> bool:
+    """Have a daemon that answers; return whether this call started it, for `config`.
+
+    A daemon about to leave is waited for, one that is coming up as well. `only` names the
+    services to start with; none: all. Raises WebqxError when no daemon answers within
+    START_DEADLINE.
+    """
+    prepare(places)
+    deadline = time.monotonic() + START_DEADLINE
+    while not answers(places):
+        lock = _try_lock(places)
+        if lock is not None:
+            try:
+                _leave_word(places, config, only)
+                _start(places, keeper, lock, deadline)
+            finally:
+                os.close(lock)
+            return True
+        if time.monotonic() > deadline:
+            raise WebqxError(
+                f"another start, or a stop, has not come to its end within {START_DEADLINE:g} s; "
+                f"see {places.daemon_log}"
+            )
+        time.sleep(PAUSE)
+    return False
+
+
+def foreground(
+    places: Places, config: Config, only: Sequence[str] = (), *, keeper: Path = KEEPER
+) -> NoReturn:
+    """Become the keeper; under systemd, which is a keeper itself, become the daemon."""
+    prepare(places)
+    lock = _try_lock(places)
+    if lock is None:
+        raise WebqxError(f"it runs already: {places.file}")
+    _leave_word(places, config, only)
+    by_systemd = "NOTIFY_SOCKET" in os.environ
+    ours = _keeper_command(keeper, places, lock)
+    _become(_daemon_command(places) if by_systemd else ours, lock)
+
+
+def resume(places: Places) -> None:
+    """Take up what a crashed daemon left with systemd; return if there is no such thing.
+
+    The file may be broken by now, and services may have been stopped by hand: so what was wanted
+    stays as it was. See sd_listen_fds(3): the descriptors are meant for this very pid.
+    """
+    ours = os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS")
+    if ours and places.wanted.exists() and (lock := _try_lock(places)) is not None:
+        _become(_daemon_command(places), lock)
+
+
+def answers(places: Places) -> bool:
+    """Return whether the daemon answers; one that is about to leave may break off."""
+    try:
+        Client(str(places.socket)).call("GET", "/ping", timeout=START_DEADLINE)
+    except WebqxError:
+        return False
+    return True
+
+
+def outdated(places: Places, config: Config) -> bool:
+    """Return whether the daemon was last given something else than `config`."""
+    try:
+        return wanted.read(places.wanted).config != config
+    except (OSError, ValueError, TypeError):
+        return True
+
+
+def until_gone(places: Places) -> None:
+    """Return when keeper and daemon have ended. Raises WebqxError after STOP_DEADLINE."""
+    deadline = time.monotonic() + STOP_DEADLINE
+    while (lock := _try_lock(places)) is None:
+        if time.monotonic() > deadline:
+            raise WebqxError(
+                f"the daemon has not ended within {STOP_DEADLINE:g} s; see {places.daemon_log}"
+            )
+        time.sleep(PAUSE)
+    os.close(lock)
+
+
+def _try_lock(places: Places) -> int | None:
+    lock = os.open(places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def _leave_word(places: Places, config: Config, only: Sequence[str]) -> None:
+    wanted.write(places.wanted, wanted.Wanted(config, tuple(only)))
+    remember(places)
+
+
+def _keeper_command(keeper: Path, places: Places, lock: int) -> list[str]:
+    # -I and -S: the keeper is standard library only and stays small, whatever the environment.
+    python = [sys.executable, "-I", "-S", str(keeper)]
+    own = ["--state", str(places.state_dir), "--lock-fd", str(lock)]
+    return [*python, *own, "--", *_daemon_command(places)]
+
+
+def _daemon_command(places: Places) -> list[str]:
+    # -P: a trio.py in the folder of the user must not become ours.
+    return [sys.executable, "-P", "-m", "webqx_supervisor.daemon", str(places.state_dir)]
+
+
+def _start(places: Places, keeper: Path, lock: int, deadline: float) -> None:
+    """Start the keeper in a session of its own, away from this terminal; wait for the daemon."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    log = os.open(places.daemon_log, flags, 0o600)
+    try:
+        said_before = os.fstat(log).st_size
+        process = subprocess.Popen(
+            _keeper_command(keeper, places, lock),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            pass_fds=[lock],
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+    while not answers(places):
+        late = time.monotonic() > deadline
+        if late:
+            process.terminate()  # else it would try for ever, and hold the lock
+        if late or process.poll() is not None:
+            said = places.daemon_log.read_bytes()[said_before:].decode(errors="replace")
+            last = "\n".join(said.splitlines()[-LAST_WORDS:])
+            raise WebqxError(f"the daemon did not come up; its last words:\n{last}")
+        time.sleep(PAUSE)
+    process.returncode = 0  # it outlives this process on purpose, so Popen need not warn of it
+
+
+def _become(command: list[str], lock: int) -> NoReturn:
+    os.set_inheritable(lock, True)
+    os.execv(command[0], command)  # noqa: S606 - the product's own program, no shell

@@ -1,0 +1,146 @@
+"""The verbs that change what runs. Each asks the daemon and tells what came of it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from webqx_supervisor.cli import launch, render
+from webqx_supervisor.cli.hints import hints
+from webqx_supervisor.cli.options import (
+    call,
+    file_option,
+    json_option,
+    services_argument,
+)
+from webqx_supervisor.config.files import locate
+from webqx_supervisor.model.errors import NoSuchService, WebqxError
+
+
+@click.command()
+@services_argument
+@click.option("--foreground", is_flag=True, help="Stay in this terminal; for systemd, containers.")
+@file_option
+@json_option
+def start(services: tuple[str, ...], foreground: bool, file: Path, as_json: bool) -> None:
+    """Start all services, or those named; the daemon first if none runs.
+
+    Returns when they are ready; fails if one does not become so.
+    """
+    from webqx_supervisor.config.compiler import compile_file
+
+    places = locate(file)
+    if foreground:
+        launch.resume(places)
+    config = compile_file(file)
+    runs = launch.answers(places)
+    for name in services:
+        if not runs and config.service(name) is None:
+            raise NoSuchService(f"no service {name!r} in {places.file}")
+    if foreground:
+        launch.foreground(places, config, services)
+    if not launch.ensure(places, config, services) and launch.outdated(places, config):
+        click.secho("the file has changed since; `webqx-sv apply` takes it over", err=True)
+    answer = call(file, "POST", "/start", {"services": services})
+    if as_json:
+        click.echo(render.as_json(answer))
+    else:
+        rows = call(file, "GET", "/status")["services"]
+        click.echo(
+            render.services([row for row in rows if row["name"] in services or not services])
+        )
+        click.echo("\n" + hints(file, config))
+    _fail_if_any(answer, "did not start")
+
+
+@click.command()
+@services_argument
+@file_option
+@json_option
+def stop(services: tuple[str, ...], file: Path, as_json: bool) -> None:
+    """Stop all services and the daemon, or only the services named."""
+    answer = call(file, "POST", "/stop", {"services": services})
+    if answer["daemon"]:
+        launch.until_gone(locate(file))
+    if as_json:
+        click.echo(render.as_json(answer))
+    else:
+        daemon = ["the daemon"] if answer["daemon"] else []
+        click.echo(f"stopped {', '.join(answer['stopped'] + daemon)}")
+
+
+@click.command()
+@services_argument
+@file_option
+@json_option
+def restart(services: tuple[str, ...], file: Path, as_json: bool) -> None:
+    """Stop and start all services, or those named. Requests wait meanwhile; see reload."""
+    answer = call(file, "POST", "/restart", {"services": services})
+    if as_json:
+        click.echo(render.as_json(answer))
+    else:
+        up = [row["name"] for row in answer["services"] if row["name"] not in answer["failed"]]
+        _tell("restarted", up)
+    _fail_if_any(answer, "did not start again")
+
+
+@click.command()
+@services_argument
+@file_option
+@json_option
+def reload(services: tuple[str, ...], file: Path, as_json: bool) -> None:
+    """Replace the workers of all services, or of those named, one by one; no request is lost.
+
+    Stops at the first new worker that is not ready in time, and keeps the old ones.
+    """
+    answer = call(file, "POST", "/reload", {"services": services})
+    if as_json:
+        click.echo(render.as_json(answer))
+    else:
+        _tell("reloaded", answer["reloaded"])
+    _fail_if_any(answer, "could not be reloaded, its old workers serve on")
+
+
+# Without this setting click takes the -1 of `scale api -1` for an option.
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("service")
+@click.argument("instances", metavar="N|+N|-N|max")
+@file_option
+@json_option
+def scale(service: str, instances: str, file: Path, as_json: bool) -> None:
+    """Change how many workers a service has."""
+    answer = call(file, "POST", "/scale", {"service": service, "instances": instances})
+    if as_json:
+        click.echo(render.as_json(answer))
+    else:
+        click.echo(f"{answer['name']}: from {answer['from']} to {answer['to']}")
+    _fail_if_any(answer, "has workers that did not start")
+
+
+@click.command()
+@file_option
+@json_option
+def apply(file: Path, as_json: bool) -> None:
+    """Make what runs match the edited file. What did not change is not touched."""
+    answer = call(file, "POST", "/apply", {})
+    if as_json:
+        click.echo(render.as_json(answer))
+    else:
+        click.echo("\n".join(map(render.change, answer["changes"])) or "nothing to change")
+    _fail_if_any(answer, "could not be changed")
+
+
+def _tell(done: str, names: Sequence[str]) -> None:
+    if names:
+        click.echo(f"{done} {', '.join(names)}")
+
+
+def _fail_if_any(answer: Mapping[str, Any], what: str) -> None:
+    """Show what failed and why. Raises WebqxError if anything did."""
+    of_name = {row["name"]: row for row in answer.get("services", ())}
+    failed = [of_name[each] if isinstance(each, str) else each for each in answer["failed"]]
+    for each in failed:
+        click.echo(render.failure(each["name"], each["reason"], each["lines"]), err=True)
+    if failed:
+        raise WebqxError(f"{', '.join(each['name'] for each in failed)} {what}")

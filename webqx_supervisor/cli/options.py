@@ -1,0 +1,34 @@
+"""What all verbs share: their options, and the way from `-c FILE` to the daemon."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from webqx_supervisor.config.files import locate
+from webqx_supervisor.control.client import Client
+
+DEFAULT_FILE = Path("services.toml")
+
+file_option = click.option(
+    "-c",
+    "--config",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=DEFAULT_FILE,
+    metavar="FILE",
+    help="The services.toml; ./services.toml by default.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and only JSON.")
+services_argument = click.argument("services", nargs=-1, metavar="[SERVICE]...")
+
+
+def call(file: Path, method: str, path: str, body: Any = None) -> Any:
+    """Ask the daemon of this services.toml. Raises DaemonNotRunning and what the answer names."""
+    return Client(str(locate(file).socket)).call(method, path, body)
+
+
+def stream(file: Path, path: str) -> Iterator[bytes]:
+    """Yield the pieces of an answer that has no end of its own, as they come."""
+    return Client(str(locate(file).socket)).stream(path)

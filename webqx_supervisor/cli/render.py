@@ -1,0 +1,208 @@
+"""Plain values to what a person reads. Takes what JSON made of the answer; prints nothing.
+
+Colours are put in always; main.py decides for the whole command whether they come out.
+"""
+
+import json
+import shlex
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+NOTHING = "-"
+COLORS = {
+    "RUNNING": "green",
+    "STARTING": "yellow",
+    "DRAINING": "yellow",
+    "STOPPING": "yellow",
+    "BACKOFF": "yellow",
+    "DEGRADED": "yellow",
+    "EXITED": "red",
+    "FATAL": "red",
+}
+
+
+def as_json(value: Any) -> str:
+    """Return indented JSON."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def status(answer: Mapping[str, Any]) -> str:
+    """Return the whole of `webqx-sv status`."""
+    blocks = [services(answer["services"])] if answer["services"] else []
+    if any(service["workers"] for service in answer["services"]):
+        blocks.append(workers(answer["services"]))
+    blocks.append("\n".join([*map(_proxy, answer["proxies"]), _daemon(answer["daemon"])]))
+    return "\n\n".join(blocks)
+
+
+def services(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return one line per service: how it is, and where it can be reached."""
+    head = ("SERVICE", "STATE", ">WORKERS", "PORTS", "LISTEN")
+    return table(head, [_service(row) for row in rows])
+
+
+def workers(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return one line per worker, and under it, indented, why it is down if it is."""
+    head = (
+        *("WORKER", "STATE", ">PID", ">PORT", ">UPTIME"),
+        *(">RESTARTS", ">CPU", ">MEM", ">IN FLIGHT", ">REQUESTS"),
+    )
+    all_workers = [(row["name"], worker) for row in rows for worker in row["workers"]]
+    lines = table(head, [_worker(name, worker) for name, worker in all_workers]).splitlines()
+    reasons = [worker.get("reason") for _, worker in all_workers]
+    for line, reason in zip(range(len(reasons), 0, -1), reversed(reasons), strict=True):
+        if reason:
+            lines.insert(line + 1, click.style(f"  {reason}", dim=True))
+    return "\n".join(lines)
+
+
+def description(answer: Mapping[str, Any]) -> str:
+    """Return the whole of `webqx-sv describe`."""
+    needs = [f"{name} ({condition})" for name, condition in answer["service"]["depends_on"]]
+    command = shlex.join(answer["service"]["command"])
+    definition = {**answer["service"], "command": command, "depends_on": needs}
+    blocks = [tree(definition), services([answer["status"]])]
+    if answer["status"]["workers"]:
+        blocks.append(workers([answer["status"]]))
+    blocks.append("\n".join(map(event, answer["events"])))
+    return "\n\n".join(filter(None, blocks))
+
+
+def failure(name: str, reason: str, last_lines: Sequence[str] = ()) -> str:
+    """Return why a service is not as asked, and the last that its worker said."""
+    said = [click.style(f"  | {line}", dim=True) for line in last_lines]
+    return "\n".join([click.style(f"{name}: {reason or 'no reason known'}", fg="red"), *said])
+
+
+def event(row: Mapping[str, Any]) -> str:
+    """Return one event as one line, in UTC like the logs."""
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(row["at"]))
+    who = row["service"] or "daemon"
+    if row["instance"]:
+        who = f"{who}:{row['instance']}"
+    return f"{at}  {who}  {row['kind']}  {row['text']}".rstrip()
+
+
+def tree(value: Mapping[str, Any], depth: int = 0) -> str:
+    """Return nested values as indented `key: value` lines."""
+    lines = []
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            lines += [f"{'  ' * depth}{key}:", tree(item, depth + 1)]
+        else:
+            lines.append(f"{'  ' * depth}{key}: {_leaf(item)}")
+    return "\n".join(lines)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Align columns, two blanks between them; a `>` before a title puts its column to the right."""
+    to_the_right = [title.startswith(">") for title in head]
+    titles = [title.removeprefix(">") for title in head]
+    columns = zip(titles, *rows, strict=True)
+    widths = [max(len(click.unstyle(cell)) for cell in column) for column in columns]
+
+    def aligned(cells: Sequence[str]) -> str:
+        padded = []
+        for cell, width, right in zip(cells, widths, to_the_right, strict=True):
+            gap = " " * (width - len(click.unstyle(cell)))
+            padded.append(gap + cell if right else cell + gap)
+        return "  ".join(padded).rstrip()
+
+    return "\n".join([click.style(aligned(titles), bold=True), *map(aligned, rows)])
+
+
+def duration(seconds: float) -> str:
+    """Return at most two units: `42s`, `2h05m`, `3d04h`."""
+    minutes, whole_seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d{hours:02}h"
+    if hours:
+        return f"{hours}h{minutes:02}m"
+    return f"{minutes}m{whole_seconds:02}s" if minutes else f"{whole_seconds}s"
+
+
+def size(octets: float) -> str:
+    """Return three digits and a unit: `512B`, `21.4M`, `1.20G`."""
+    for unit in "BKMG":
+        if octets < 1000 or unit == "G":
+            break
+        octets /= 1024
+    if unit == "B":
+        return f"{octets:.0f}B"
+    digits = 2 if octets < 10 else 1 if octets < 100 else 0
+    return f"{octets:.{digits}f}{unit}"
+
+
+def _state(word: str, *, well: bool = True) -> str:
+    return click.style(word, fg=COLORS.get(word) if well else "yellow")
+
+
+def _service(row: Mapping[str, Any]) -> tuple[str, ...]:
+    up = sum(worker["state"] == "RUNNING" and worker["healthy"] for worker in row["workers"])
+    ports = sorted(worker["port"] for worker in row["workers"] if worker["port"])
+    return (
+        row["name"],
+        _state(row["state"]),
+        f"{up}/{row['instances']}",
+        _leaf(ports),
+        _leaf(row["listen"]),
+    )
+
+
+def _worker(service: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+    name = f"{service}:{row['instance']}"
+    ill = row["state"] == "RUNNING" and not row["healthy"]
+    start = (name, _state(row["state"], well=not ill), _or_nothing(row["pid"]))
+    if row["pid"] is None:
+        port, restarts = _or_nothing(row["port"]), str(row["restarts"])
+        return (*start, port, NOTHING, restarts, NOTHING, NOTHING, NOTHING, NOTHING)
+    return (
+        *start,
+        _or_nothing(row["port"]),
+        duration(row["uptime_s"]),
+        str(row["restarts"]),
+        _percent(row["cpu_percent"]),
+        size(row["rss_bytes"]),
+        str(row["in_flight"]),
+        str(row["requests"]),
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1f}%" if share < 10 else f"{share:.0f}%"
+
+
+def _or_nothing(value: int | None) -> str:
+    return NOTHING if value is None else str(value)
+
+
+def _proxy(row: Mapping[str, Any]) -> str:
+    return (
+        f"proxy   pid {row['pid']}, up {duration(row['uptime_s'])}, {size(row['rss_bytes'])}, "
+        f"{row['connections']} connections, {row['requests']} requests"
+    )
+
+
+def _daemon(row: Mapping[str, Any]) -> str:
+    return (
+        f"daemon  pid {row['pid']}, up {duration(row['uptime_s'])}, webqx-sv {row['version']}, "
+        f"{row['file']}"
+    )
+
+
+def _leaf(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_leaf(item) for item in value) or NOTHING
+    return NOTHING if value is None or value == "" else str(value)
+
+
+def change(row: Mapping[str, Any]) -> str:
+    """Return e.g. `api: scaled, 2 -> 4` for a row of `apply`."""
+    name = row.get("service") or row.get("listener") or "proxies"
+    numbers = f", {row['before']} -> {row['after']}" if "before" in row else ""
+    return f"{name}: {row['change']}{numbers}"

@@ -1,0 +1,80 @@
+"""The verbs that only look."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+
+from webqx_supervisor.cli import render
+from webqx_supervisor.cli.options import call, file_option, json_option, stream
+
+COUNT = click.IntRange(min=0)
+follow_option = click.option("-f", "--follow", is_flag=True, help="Go on as more comes.")
+
+
+@click.command()
+@file_option
+@json_option
+def status(file: Path, as_json: bool) -> None:
+    """Show services, workers, proxies and the daemon."""
+    answer = call(file, "GET", "/status")
+    click.echo(render.as_json(answer) if as_json else render.status(answer))
+
+
+@click.command()
+@click.argument("worker", required=False, metavar="[SERVICE[:INSTANCE]]")
+@follow_option
+@click.option("-n", "last", type=COUNT, default=100, help="How many lines to begin with.")
+@file_option
+def logs(worker: str | None, follow: bool, last: int, file: Path) -> None:
+    """Show what the workers wrote: of all, of a service, of one worker."""
+    words = {"n": last} | ({"worker": worker} if worker else {}) | ({"follow": 1} if follow else {})
+    with suppress(KeyboardInterrupt):
+        for piece in stream(file, f"/logs?{urlencode(words)}"):
+            sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+
+
+@click.command()
+@click.argument("service")
+@file_option
+@json_option
+def describe(service: str, file: Path, as_json: bool) -> None:
+    """Show all that is known of one service: definition, workers, latest events."""
+    answer = call(file, "GET", f"/describe?{urlencode({'service': service})}")
+    click.echo(render.as_json(answer) if as_json else render.description(answer))
+
+
+@click.command()
+@follow_option
+@click.option("-n", "last", type=COUNT, default=50, help="How many events to begin with.")
+@file_option
+@json_option
+def events(follow: bool, last: int, file: Path, as_json: bool) -> None:
+    """Show what happened. With --json and -f: one event a line."""
+    if not follow:
+        answer = call(file, "GET", f"/events?n={last}")
+        lines = map(render.event, answer["events"])
+        click.echo(render.as_json(answer) if as_json else "\n".join(lines))
+        return
+    with suppress(KeyboardInterrupt):
+        for event in _server_sent(stream(file, f"/events?n={last}&follow=1")):
+            click.echo(json.dumps(event) if as_json else render.event(event))
+
+
+def _server_sent(pieces: Iterable[bytes]) -> Iterator[Any]:
+    """Read JSON from the data fields of an event stream; ours fit on one line each.
+
+    Source: HTML Living Standard, section 9.2.6.
+    """
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:"):
+                yield json.loads(line.removeprefix(b"data:"))

@@ -1,0 +1,172 @@
+"""What is wrong between the entries of services.toml, each of which is right by itself."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from itertools import combinations
+
+from webqx_supervisor.config.addresses import collide, port_of
+from webqx_supervisor.config.explain import Complaint
+from webqx_supervisor.config.fields import resolved
+from webqx_supervisor.config.lines import KeyPath
+from webqx_supervisor.config.phrases import did_you_mean
+from webqx_supervisor.config.schema import Listener, Route, Service, ServicesToml
+from webqx_supervisor.model.gateway import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Every name in the file, also of entries that are left out for an error of their own."""
+
+    services: Collection[str]
+    listeners: Collection[str]
+
+
+def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complaint]:
+    """Find what cannot be true at once. Routes are counted as they stand in `document`."""
+    spans = {
+        name: range(entry.port, entry.port + resolved(entry.instances, cpus))
+        for name, entry in document.services.items()
+        if entry.port is not None and entry.instances != 0
+    }
+    listeners = _listeners(document)
+    yield from _needs_of_a_port(document.services)
+    yield from _ports(spans)
+    yield from _addresses(listeners, spans)
+    yield from _twice_named(document)
+    yield from _dependencies(document.services, names.services)
+    yield from _unknown_targets(document, names)
+    yield from _route_kinds(document, {path[1]: entry for path, entry in listeners})
+    yield from _twice_routed(document)
+
+
+def _listeners(document: ServicesToml) -> list[tuple[KeyPath, Listener]]:
+    """Return all listeners, those of services first, by the key their addresses stand at."""
+    own: list[tuple[KeyPath, Listener]] = [
+        (("services", name, "listen"), entry.listen)
+        for name, entry in document.services.items()
+        if entry.listen is not None
+    ]
+    return own + [
+        (("listeners", name, "bind"), entry) for name, entry in document.listeners.items()
+    ]
+
+
+def _needs_of_a_port(services: Mapping[str, Service]) -> Iterator[Complaint]:
+    for name, entry in services.items():
+        if entry.port is not None:
+            continue
+        if entry.listen is not None:
+            yield ("services", name, "listen"), "needs a `port` for the workers"
+        if entry.health.path is not None:
+            yield ("services", name, "health", "path"), "needs a `port` to ask the workers on"
+
+
+def _ports(spans: Mapping[str, range]) -> Iterator[Complaint]:
+    for name, span in spans.items():
+        if span.stop > 65536:
+            count = span.stop - span.start
+            message = f"{count} workers from port {span.start} up go beyond port 65535"
+            yield ("services", name, "port"), message
+    for (name, span), (other, others) in combinations(spans.items(), 2):
+        if span.start < others.stop and others.start < span.stop:
+            mine, theirs = _ports_text(others), _ports_text(span)
+            yield ("services", other, "port"), f"{mine} overlaps {theirs} of service `{name}`"
+
+
+def _ports_text(span: range) -> str:
+    return f"{span.start}-{span.stop - 1}" if span.stop - span.start > 1 else str(span.start)
+
+
+def _addresses(
+    listeners: list[tuple[KeyPath, Listener]], spans: Mapping[str, range]
+) -> Iterator[Complaint]:
+    binds = [(path, bind) for path, entry in listeners for bind in entry.bind]
+    for path, bind in binds:
+        for name, span in spans.items():
+            if port_of(bind) in span:
+                yield (
+                    path,
+                    f"port {port_of(bind)} is one of {_ports_text(span)} of service `{name}`",
+                )
+    for (holder, taken), (path, bind) in combinations(binds, 2):
+        if collide(taken, bind):
+            where = "the same list" if holder == path else f"{holder[0]}.{holder[1]}"
+            yield path, f"{bind} collides with {taken} of {where}"
+
+
+def _twice_named(document: ServicesToml) -> Iterator[Complaint]:
+    for name in document.listeners:
+        if name in document.services and document.services[name].listen is not None:
+            yield ("listeners", name), f"the `listen` of service `{name}` has this name"
+
+
+def _dependencies(services: Mapping[str, Service], known: Collection[str]) -> Iterator[Complaint]:
+    for name, entry in services.items():
+        for other in entry.depends_on:
+            if other not in known:
+                message = f"no such service{did_you_mean(other, known)}"
+                yield ("services", name, "depends_on", other), message
+    graph = {name: set(entry.depends_on) & set(services) for name, entry in services.items()}
+    while cycle := _cycle(graph):
+        yield ("services", cycle[0], "depends_on"), f"goes round: {' -> '.join(cycle)}"
+        graph = {
+            name: needed.difference(cycle) for name, needed in graph.items() if name not in cycle
+        }
+
+
+def _cycle(graph: Mapping[str, set[str]]) -> list[str]:
+    """Return names of which each needs the next, the first again at the end; or nothing."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        ring = error.args[1][:0:-1]  # it comes from the needed to the needing, closed
+        first = min(range(len(ring)), key=lambda at: list(graph).index(ring[at]))
+        return [*ring[first:], *ring[:first], ring[first]]
+    return []
+
+
+def _unknown_targets(document: ServicesToml, names: Names) -> Iterator[Complaint]:
+    for position, route in enumerate(document.routes):
+        if route.listener not in names.listeners:
+            hint = did_you_mean(route.listener, names.listeners)
+            yield ("routes", position, "listener"), f"no listener `{route.listener}`{hint}"
+        for key, name in (("service", route.service), ("backup", route.backup)):
+            if name is None:
+                continue
+            if name not in names.services:
+                hint = did_you_mean(name, names.services)
+                yield ("routes", position, key), f"no service `{name}`{hint}"
+            elif name in document.services and document.services[name].port is None:
+                yield ("routes", position, key), f"service `{name}` has no `port` to send to"
+
+
+def _route_kinds(
+    document: ServicesToml, listeners: Mapping[str | int, Listener]
+) -> Iterator[Complaint]:
+    for position, route in enumerate(document.routes):
+        listener = listeners.get(route.listener)
+        if listener is None or listener.protocol is not Protocol.TCP:
+            continue
+        for key in route.model_fields_set & {"host", "path"}:
+            message = f"listener `{route.listener}` is tcp, where there is no {key} to go by"
+            yield ("routes", position, key), message
+
+
+def _twice_routed(document: ServicesToml) -> Iterator[Complaint]:
+    seen: dict[tuple[str, str | None, str], str] = {
+        (name, None, ""): f"service `{name}` by its `listen`"
+        for name, entry in document.services.items()
+        if entry.listen is not None
+    }
+    for position, route in enumerate(document.routes):
+        # A path is a prefix of whole segments, so "/api" and "/api/" are one.
+        key = (route.listener, route.host, route.path.rstrip("/"))
+        if key in seen:
+            yield ("routes", position), f"{_requests(route)} go to {seen[key]} already"
+        else:
+            seen[key] = f"service `{route.service}`"
+
+
+def _requests(route: Route) -> str:
+    return f"requests for {route.host or 'any host'} below {route.path} of `{route.listener}`"

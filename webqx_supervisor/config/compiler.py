@@ -1,0 +1,20 @@
+"""From the path of a services.toml to its Config, on this machine."""
+
+import os
+from pathlib import Path
+
+from webqx_supervisor.config.files import read_services_toml
+from webqx_supervisor.config.services_toml import parse
+from webqx_supervisor.model.config import Config
+
+
+def compile_file(file: Path) -> Config:
+    """Read and check the file. Raises ConfigError with every problem."""
+    return parse(read_services_toml(file), str(file), _usable_cpus())
+
+
+def _usable_cpus() -> int:
+    # An affinity mask (taskset, cpuset of a container) is known on Linux only.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

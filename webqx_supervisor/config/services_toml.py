@@ -1,0 +1,195 @@
+"""services.toml to Config: either all of it is right, or every problem is told and nothing else."""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from webqx_supervisor.config import schema
+from webqx_supervisor.config.clashes import Names, clashes
+from webqx_supervisor.config.env_files import read_env_files
+from webqx_supervisor.config.explain import Complaint, read
+from webqx_supervisor.config.fields import resolved
+from webqx_supervisor.config.lines import KeyPath, dotted, key_lines
+from webqx_supervisor.config.names import default_daemon_name
+from webqx_supervisor.config.syntax import load
+from webqx_supervisor.core.placeholders import fill
+from webqx_supervisor.model import gateway, service
+from webqx_supervisor.model.config import Config
+from webqx_supervisor.model.errors import ConfigError, Problem
+
+ReadText = Callable[[str], str]
+"""Takes an absolute path. Raises OSError, and ValueError where the file is not UTF-8."""
+
+
+def read_file(path: str) -> str:
+    """Return a file's text."""
+    return Path(path).read_text("utf-8")
+
+
+def parse(text: str, file: str, cpus: int, read_text: ReadText = read_file) -> Config:
+    """Read the text of the services.toml at `file`; "max" means `cpus`.
+
+    `read_text` reads the files that `env_file` names. Raises ConfigError with every problem, in
+    the order of their lines; a syntax error is the only one, as nothing behind it can be read.
+    """
+    data = load(text, file)
+    reading = read(data)
+    complaints = list(reading.complaints)
+    for path, message in clashes(reading.document, _names(data), cpus):
+        complaints.append((_in_file(path, reading.routes), message))
+    where = Path(os.path.abspath(file))  # noqa: PTH100 - links are not followed, see default_daemon_name
+    services = _Services(where.parent, cpus, read_text, complaints)
+    config = _config(reading.document, where, services)
+    if complaints:
+        raise ConfigError(_problems(complaints, key_lines(text), file))
+    return config
+
+
+def missing_programs(config: Config) -> list[Problem]:
+    """Name each service whose program is not there; such a service keeps no other from running.
+
+    A program with a slash is looked for from the service's folder, any other on its PATH, as
+    execvp(3) does it.
+    """
+    problems = []
+    lines = _lines_of(config.file)
+    for entry in config.services:
+        reason = _missing(entry)
+        if reason:
+            path: KeyPath = ("services", entry.name, "command")
+            problems.append(Problem(config.file, lines.get(path), dotted(path), reason))
+    return problems
+
+
+def _names(data: Mapping[str, Any]) -> Names:
+    services, listeners = (
+        entries if isinstance(entries, dict) else {}
+        for entries in (data.get("services"), data.get("listeners"))
+    )
+    listening = {
+        name for name, entry in services.items() if isinstance(entry, dict) and "listen" in entry
+    }
+    return Names(services=list(services), listeners=[*listening, *listeners])
+
+
+def _in_file(path: KeyPath, routes: tuple[int, ...]) -> KeyPath:
+    """Undo the gaps that wrong routes have left in the document."""
+    if path[0] != "routes":
+        return path
+    position = path[1]
+    assert isinstance(position, int)
+    return ("routes", routes[position], *path[2:])
+
+
+def _problems(
+    complaints: list[Complaint], lines: Mapping[KeyPath, int], file: str
+) -> list[Problem]:
+    problems = [
+        Problem(file, _line(path, lines), dotted(path), message) for path, message in complaints
+    ]
+    return sorted(dict.fromkeys(problems), key=lambda problem: problem.line or 0)
+
+
+def _line(path: KeyPath, lines: Mapping[KeyPath, int]) -> int | None:
+    """Return the line of the key, or of the nearest table around it that is in the file."""
+    ends = range(len(path), 0, -1)
+    return next((lines[path[:end]] for end in ends if path[:end] in lines), None)
+
+
+class _Services:
+    """Makes Service values; notes what the machine does not have for them."""
+
+    def __init__(
+        self, folder: Path, cpus: int, read_text: ReadText, complaints: list[Complaint]
+    ) -> None:
+        self._folder = folder
+        self._cpus = cpus
+        self._read_text = read_text
+        self._complaints = complaints
+
+    def service(self, name: str, entry: schema.Service) -> service.Service:
+        return service.Service(
+            name=name,
+            command=entry.command,
+            cwd=self._cwd(name, entry.cwd),
+            instances=resolved(entry.instances, self._cpus),
+            port=entry.port,
+            env=self._env(name, entry),
+            health=service.Health(**entry.health.model_dump()),
+            stop=service.Stop(**entry.stop.model_dump()),
+            restart=service.RestartPolicy(**entry.restart.model_dump()),
+            logs=service.Logs(**entry.logs.model_dump()),
+            depends_on=tuple(entry.depends_on.items()),
+        )
+
+    def proxies(self, wanted: int | str) -> int:
+        return resolved(wanted, self._cpus)
+
+    def _cwd(self, name: str, written: str) -> str:
+        cwd = self._absolute(written)
+        if not os.path.isdir(cwd):  # noqa: PTH112 - False where pathlib raises: no permission, name too long
+            self._complaints.append((("services", name, "cwd"), f"no such folder: {cwd}"))
+        return cwd
+
+    def _env(self, name: str, entry: schema.Service) -> tuple[tuple[str, str], ...]:
+        paths = [self._absolute(path) for path in entry.env_file]
+        values, wrong = read_env_files(paths, self._read_text)
+        self._complaints += ((("services", name, "env_file"), message) for message in wrong)
+        return tuple((values | entry.env).items())
+
+    def _absolute(self, written: str) -> str:
+        path = self._folder / os.path.expanduser(written)  # noqa: PTH111 - an unknown ~user is no error
+        return os.path.normpath(path)
+
+
+def _config(document: schema.ServicesToml, file: Path, services: _Services) -> Config:
+    own = [(n, entry.listen) for n, entry in document.services.items() if entry.listen is not None]
+    return Config(
+        name=document.daemon.name or default_daemon_name(file),
+        file=str(file),
+        proxies=services.proxies(document.daemon.proxies),
+        services=tuple(services.service(n, entry) for n, entry in document.services.items()),
+        listeners=tuple(_listener(n, entry) for n, entry in (*own, *document.listeners.items())),
+        routes=(
+            *(gateway.Route(**route.model_dump()) for route in document.routes),
+            *(gateway.Route(listener=name, service=name) for name, _ in own),
+        ),
+        forwardings=tuple(
+            (name, gateway.Forwarding(**entry.forward.model_dump()))
+            for name, entry in document.services.items()
+        ),
+    )
+
+
+def _listener(name: str, entry: schema.Listener) -> gateway.Listener:
+    limits = gateway.Limits(**entry.model_dump(exclude={"bind", "protocol"}))
+    return gateway.Listener(name, entry.bind, entry.protocol, limits)
+
+
+def _missing(entry: service.Service) -> str | None:
+    program = fill(entry.command[0], service=entry.name, instance=1, port=entry.port)
+    if "/" in program:
+        path = Path(entry.cwd, program)
+        if not os.path.isfile(path):  # noqa: PTH113 - False where pathlib raises
+            return f"program `{program}` not found (looked for {path})"
+        return None if os.access(path, os.X_OK) else f"program `{program}` is not executable"
+    search = dict(entry.env).get("PATH", os.environ.get("PATH", os.defpath))
+    folders = os.pathsep.join(
+        os.path.join(entry.cwd, folder)  # noqa: PTH118 - "" must stay the folder itself
+        for folder in search.split(os.pathsep)
+    )
+    if shutil.which(program, path=folders):
+        return None
+    return f"program `{program}` not found on PATH ({search})"
+
+
+def _lines_of(file: str) -> dict[KeyPath, int]:
+    """Return the lines of a file that was right when it was parsed; nothing if it has changed."""
+    try:
+        text = read_file(file)
+        load(text, file)
+    except (OSError, ValueError, ConfigError):
+        return {}
+    return key_lines(text)

@@ -1,0 +1,111 @@
+"""Take over what an earlier daemon left running: workers, proxies, their pipes and links.
+
+A process is ours only if pid, start time and boot all match the journal. What is not there any
+more is simply started anew by whoever is responsible for it.
+"""
+
+import logging
+import os
+import socket
+import time
+
+import trio
+
+from webqx_supervisor.control.link import Link
+from webqx_supervisor.daemon.journal import Entries, Order, ProxyEntry, WorkerEntry
+from webqx_supervisor.daemon.launch import STREAMS, Resources, Started, collect, stored_name
+from webqx_supervisor.daemon.orphans import Orphans
+from webqx_supervisor.daemon.proxies import Proxy
+from webqx_supervisor.daemon.services import Services
+from webqx_supervisor.daemon.worker import Worker
+from webqx_supervisor.model.status import WorkerState
+from webqx_supervisor.process import spawn, tree
+from webqx_supervisor.process.identity import Identity, boot_id
+
+log = logging.getLogger(__name__)
+
+
+_PLACE = {WorkerState.RUNNING: 0, WorkerState.STARTING: 1}
+
+
+class Adoption:
+    """One look at the journal and at what the keeper kept, at the daemon's start."""
+
+    def __init__(self, entries: Entries, inherited: dict[str, list[int]], orphans: Orphans) -> None:
+        self._entries = entries
+        self._inherited = inherited
+        self._orphans = orphans
+        self._same_boot = entries.boot_id == boot_id()
+
+    async def workers(self, services: Services, resources: Resources) -> None:
+        """Put every worker that still lives into its service; end those of removed services."""
+        # Of two with one number the proven one gets the place, and the other one leaves.
+        for entry in sorted(self._entries.workers, key=lambda each: _PLACE.get(each.state, 2)):
+            process = self._find(entry.pid, entry.start_time)
+            if process is not None:
+                await self._adopt_worker(entry, process, services, resources)
+            else:
+                identity = Identity(entry.pid, entry.start_time, self._entries.boot_id)
+                await tree.kill_leftovers(identity, entry.cookie)
+
+    def orders(self) -> tuple[Order, ...]:
+        """Return what was asked for by hand; a reboot ends it, and services.toml counts again."""
+        return self._entries.orders if self._same_boot else ()
+
+    def proxies(self) -> list[Proxy]:
+        """Return the proxies that still live and whose link was kept."""
+        found = []
+        for entry in self._entries.proxies:
+            process = self._find(entry.pid, entry.start_time)
+            links = self._inherited.pop(entry.link, [])
+            if process is None or not links:
+                self._abandon(entry, process, links)
+                continue
+            link = Link(socket.socket(fileno=links[0]))
+            found.append(
+                Proxy(process, link, entry.link, _since(entry.started_at), entry.started_at)
+            )
+        return found
+
+    def close_rest(self) -> None:
+        """Close the descriptors that nobody has claimed."""
+        for name, numbers in self._inherited.items():
+            log.warning("nobody claims the stored descriptor %s", name)
+            for number in numbers:
+                os.close(number)
+        self._inherited.clear()
+
+    async def _adopt_worker(
+        self, entry: WorkerEntry, process: spawn.Process, services: Services, resources: Resources
+    ) -> None:
+        known = {s.service.name: s for s in services.all()}
+        supervisor = known.get(entry.service)
+        if supervisor is None:
+            await tree.end(process.identity, entry.cookie, 15, grace=10.0)
+            return
+        started = Started(process, entry.cookie, _since(entry.started_at), entry.started_at)
+        for stream in STREAMS:
+            for number in self._inherited.pop(stored_name(entry.cookie, stream), []):
+                collect(supervisor.service, entry.instance, entry.cookie, stream, number, resources)
+        worker = Worker(supervisor.service, entry.instance, entry.port, resources)
+        worker.adopt(started, entry)
+        supervisor.adopt(worker)
+        log.info("adopted %s", worker)
+
+    def _find(self, pid: int, start_time: int) -> spawn.Process | None:
+        if not self._same_boot:
+            return None
+        identity = Identity(pid, start_time, self._entries.boot_id)
+        return spawn.adopt(identity, self._orphans.exit_of)
+
+    def _abandon(self, entry: ProxyEntry, process: spawn.Process | None, links: list[int]) -> None:
+        for number in links:
+            os.close(number)
+        if process is not None:
+            log.warning("proxy %d has lost its link; it drains and ends", entry.pid)
+            process.send_signal(15)
+
+
+def _since(started_at: float) -> float:
+    """Turn Unix time into trio's clock."""
+    return trio.current_time() - (time.time() - started_at)

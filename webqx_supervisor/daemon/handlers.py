@@ -1,0 +1,181 @@
+"""One method per verb of the control API: words in, plain values out."""
+
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+from webqx_supervisor import __version__
+from webqx_supervisor.control.server import Call, Reply, Stream
+from webqx_supervisor.core.reconcile import Change, resolve_instances
+from webqx_supervisor.daemon.logs import LogReader
+from webqx_supervisor.daemon.registry import Registry
+from webqx_supervisor.daemon.services import Failure, Services
+from webqx_supervisor.daemon.status import Survey
+from webqx_supervisor.daemon.supervisor import Supervisor
+from webqx_supervisor.model.codec import to_plain
+from webqx_supervisor.model.errors import UsageError
+
+LINES = 100
+DESCRIBED_EVENTS = 20
+
+
+class Handlers:
+    """The verbs. `apply` compiles services.toml and makes it so; `shut_down` ends the daemon."""
+
+    def __init__(
+        self,
+        services: Services,
+        survey: Survey,
+        registry: Registry,
+        logs: LogReader,
+        apply: Callable[[], Awaitable[tuple[Sequence[Change], list[Failure]]]],
+        shut_down: Callable[[], None],
+    ) -> None:
+        self._services = services
+        self._survey = survey
+        self._registry = registry
+        self._logs = logs
+        self._apply = apply
+        self._shut_down = shut_down
+        self._verbs: dict[str, Callable[[Call], Awaitable[Reply | Stream]]] = {
+            "/ping": self._ping,
+            "/status": self._status,
+            "/describe": self._describe,
+            "/events": self._events,
+            "/logs": self._show_logs,
+            "/start": self._start,
+            "/stop": self._stop,
+            "/restart": self._restart,
+            "/reload": self._reload,
+            "/scale": self._scale,
+            "/apply": self._apply_file,
+        }
+
+    async def handle(self, call: Call) -> Reply | Stream:
+        """Do what the call asks for; the server has checked that its path is a known one."""
+        return await self._verbs[call.path](call)
+
+    async def _ping(self, _: Call) -> Reply:
+        return Reply({"pid": os.getpid(), "version": __version__})
+
+    async def _status(self, _: Call) -> Reply:
+        return Reply(to_plain(await self._survey.take()))
+
+    async def _describe(self, call: Call) -> Reply:
+        (supervisor,) = self._services.named([call.query.get("service", "")])
+        name = supervisor.service.name
+        status = await self._survey.take()
+        service = to_plain(supervisor.service)
+        # The values may be secrets; the names are what one looks for.
+        service["env"] = [variable for variable, _ in supervisor.service.env]
+        events = [event for event in self._registry.events() if event.service == name]
+        return Reply(
+            {
+                "service": service,
+                "status": next(to_plain(s) for s in status.services if s.name == name),
+                "events": to_plain(events[-DESCRIBED_EVENTS:]),
+            }
+        )
+
+    async def _events(self, call: Call) -> Reply | Stream:
+        since = max(0, self._registry.told - _number(call, "n", LINES))
+        if "follow" in call.query:
+            return Stream("text/event-stream", self._event_stream(since))
+        return Reply({"events": to_plain(self._registry.events(since))})
+
+    async def _event_stream(self, since: int) -> AsyncIterator[bytes]:
+        while True:
+            events, since = self._registry.events(since), self._registry.told
+            if events:
+                yield b"".join(b"data: " + _json(to_plain(event)) + b"\n\n" for event in events)
+            else:
+                await self._registry.next_change()
+
+    async def _show_logs(self, call: Call) -> Stream:
+        which, n = call.query.get("worker", ""), _number(call, "n", LINES)
+        self._logs.files(which)  # a wrong name is refused before the stream begins
+        pieces = self._logs.on(which, n) if "follow" in call.query else self._logs.last(which, n)
+        return Stream("text/plain; charset=utf-8", pieces)
+
+    async def _start(self, call: Call) -> Reply:
+        supervisors = self._named(call)
+        self._services.try_listeners_again()
+        for supervisor in supervisors:
+            await supervisor.start()
+        return await self._settled(supervisors)
+
+    async def _stop(self, call: Call) -> Reply:
+        supervisors = self._named(call)
+        names = [supervisor.service.name for supervisor in supervisors]
+        if not _names(call):
+            return Reply({"stopped": names, "daemon": True}, after=self._shut_down)
+        await self._services.each(supervisors, Supervisor.stop)
+        return Reply({"stopped": names, "daemon": False})
+
+    async def _restart(self, call: Call) -> Reply:
+        supervisors = self._named(call)
+        await self._services.each(supervisors, Supervisor.restart)
+        return await self._settled(supervisors)
+
+    async def _reload(self, call: Call) -> Reply:
+        supervisors = self._named(call)
+        failures = await self._services.reload(supervisors)
+        failed = {failure.name for failure in failures}
+        names = [supervisor.service.name for supervisor in supervisors]
+        done = [name for name in names if name not in failed]
+        return Reply({"reloaded": done, "failed": to_plain(failures)})
+
+    async def _scale(self, call: Call) -> Reply:
+        body = call.body if isinstance(call.body, dict) else {}
+        (supervisor,) = self._services.named([str(body.get("service", ""))])
+        before = supervisor.wanted
+        wanted = resolve_instances(str(body.get("instances", "")), before, os.cpu_count() or 1)
+        await supervisor.scale(wanted)
+        failures = await self._services.settle([supervisor])
+        name = supervisor.service.name
+        answer = {"name": name, "from": before, "to": wanted, "failed": to_plain(failures)}
+        return Reply(answer)
+
+    async def _apply_file(self, _: Call) -> Reply:
+        changes, failures = await self._apply()
+        return Reply(
+            {"changes": [_change_row(change) for change in changes], "failed": to_plain(failures)}
+        )
+
+    def _named(self, call: Call) -> list[Supervisor]:
+        return self._services.named(_names(call))
+
+    async def _settled(self, supervisors: list[Supervisor]) -> Reply:
+        failures = {failure.name: failure for failure in await self._services.settle(supervisors)}
+        rows = []
+        for supervisor in supervisors:
+            name = supervisor.service.name
+            failure = failures.get(name, Failure(name, ""))
+            rows.append({**to_plain(failure), "state": supervisor.state})
+        return Reply({"services": rows, "failed": list(failures)})
+
+
+def _change_row(change: Change) -> dict[str, Any]:
+    """Return e.g. {"service": "api", "change": "scaled", "before": 2, "after": 4}."""
+    word = type(change).__name__.removeprefix("Listener").removeprefix("Proxies").lower()
+    return {**to_plain(change), "change": word}
+
+
+def _names(call: Call) -> list[str]:
+    body = call.body if isinstance(call.body, dict) else {}
+    names = body.get("services", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UsageError('"services" is to be a list of names')
+    return names
+
+
+def _number(call: Call, key: str, default: int) -> int:
+    text = call.query.get(key, str(default))
+    if not text.isdecimal():
+        raise UsageError(f"{key}={text}: a whole number is wanted")
+    return int(text)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()

@@ -1,0 +1,80 @@
+"""What the next daemon must know to go on where this one stopped: journal.json in the state folder.
+
+Two questions are answered apart: what a person asked for beyond services.toml (`orders`), and
+which processes there are (`workers`, `proxies`), each with its start time and the boot it
+belongs to, so that a recycled pid is never taken for ours.
+"""
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from webqx_supervisor.config.files import write_atomically
+from webqx_supervisor.model.codec import from_plain, to_plain
+from webqx_supervisor.model.status import WorkerState
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was asked for by hand: `scale` and `stop`."""
+
+    service: str
+    instances: int
+    stopped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerEntry:
+    """One living worker process. `started_at` is Unix time in seconds."""
+
+    service: str
+    instance: int
+    port: int | None
+    pid: int
+    start_time: int
+    cookie: str
+    state: WorkerState
+    restarts: int
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyEntry:
+    """One living proxy; `link` is the name of its link in the fd store."""
+
+    pid: int
+    start_time: int
+    link: str
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """The whole journal."""
+
+    boot_id: str = ""
+    orders: tuple[Order, ...] = ()
+    workers: tuple[WorkerEntry, ...] = ()
+    proxies: tuple[ProxyEntry, ...] = ()
+
+
+def write(path: Path, entries: Entries) -> None:
+    """Replace the journal. A disk that is full costs the journal, not the daemon."""
+    try:
+        write_atomically(path, json.dumps(to_plain(entries)).encode(), durable=False)
+    except OSError as error:
+        log.warning("cannot write the journal %s: %s", path, error)
+
+
+def read(path: Path) -> Entries:
+    """Return the journal; an empty one where there is none, or none that can be read."""
+    try:
+        return from_plain(Entries, json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return Entries()
+    except (OSError, ValueError, TypeError) as error:
+        log.warning("cannot read the journal %s: %s", path, error)
+        return Entries()

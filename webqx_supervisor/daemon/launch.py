@@ -1,0 +1,131 @@
+"""Start one worker's process: port, environment, log pipes, journal."""
+
+import os
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from webqx_supervisor.control.fdstore import FdStore
+from webqx_supervisor.core.placeholders import fill
+from webqx_supervisor.daemon.probe import Prober
+from webqx_supervisor.daemon.registry import Registry
+from webqx_supervisor.model.service import Service
+from webqx_supervisor.process import portowner, spawn
+from webqx_supervisor.process.output import Output
+from webqx_supervisor.process.tree import COOKIE_VARIABLE
+
+STREAMS = ("out", "err")
+LAST_WORDS = 1.0
+"""How long, in seconds, to wait for the end of a dead worker's output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What every worker needs of the daemon.
+
+    `idle(id)` returns when no proxy has anything in flight on that upstream; `traffic(id)` gives
+    (in flight, answered so far) over all proxies; `save()` writes the journal.
+    """
+
+    registry: Registry
+    output: Output
+    store: FdStore
+    prober: Prober
+    logs: Path
+    idle: Callable[[str], Awaitable[None]]
+    traffic: Callable[[str], Awaitable[tuple[int, int]]]
+    save: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A worker's process: the handle, the mark that its whole tree carries, and its birth."""
+
+    process: spawn.Process
+    cookie: str
+    since: float
+    """When it started, on trio's clock."""
+    started_at: float
+    """The same as Unix time."""
+
+
+def log_file(logs: Path, service: str, instance: int) -> Path:
+    """Return where the output of this worker is kept, by all its generations."""
+    return logs / f"{service}-{instance}.log"
+
+
+def stored_name(cookie: str, stream: str) -> str:
+    """Name a log pipe in the fd store, so that the next daemon finds it."""
+    return f"log={cookie}={stream}"
+
+
+async def start(service: Service, instance: int, port: int | None, resources: Resources) -> Started:
+    """Start the command of `service`. Raises CannotStart.
+
+    The reading ends of its two pipes go to the fd store as well: the worker never sees a broken
+    pipe, even if this daemon dies in the next instant.
+    """
+    if port is not None:
+        portowner.check_free(port)
+    cookie = secrets.token_hex(8)
+    pipes = {stream: os.pipe() for stream in STREAMS}
+    try:
+        process = await spawn.start(
+            spawn.Launch(
+                command=tuple(_filled(word, service, instance, port) for word in service.command),
+                cwd=service.cwd,
+                env=_environment(service, instance, port, cookie),
+                stdout=pipes["out"][1],
+                stderr=pipes["err"][1],
+            )
+        )
+    except BaseException:
+        for reading, _ in pipes.values():
+            os.close(reading)
+        raise
+    finally:
+        for _, writing in pipes.values():
+            os.close(writing)
+    for stream, (reading, _) in pipes.items():
+        resources.store.push(stored_name(cookie, stream), reading)
+        collect(service, instance, cookie, stream, reading, resources)
+    return Started(process, cookie, trio.current_time(), time.time())
+
+
+def collect(
+    service: Service, instance: int, cookie: str, stream: str, reading: int, resources: Resources
+) -> None:
+    """Write what comes out of the pipe `reading` to the worker's log file; owns the descriptor."""
+    path = log_file(resources.logs, service.name, instance)
+    resources.output.attach(cookie, stream, reading, path, service.logs)
+
+
+async def forget(started: Started, resources: Resources) -> list[str]:
+    """Let go of the pipes of a process that has ended; return the last lines that it wrote."""
+    with trio.move_on_after(LAST_WORDS):
+        await resources.output.closed(started.cookie)
+    lines = resources.output.tail(started.cookie)
+    resources.output.detach(started.cookie)
+    for stream in STREAMS:
+        resources.store.remove(stored_name(started.cookie, stream))
+    return lines
+
+
+def _filled(text: str, service: Service, instance: int, port: int | None) -> str:
+    return fill(text, service=service.name, instance=instance, port=port)
+
+
+def _environment(service: Service, instance: int, port: int | None, cookie: str) -> dict[str, str]:
+    env = {key: value for key, value in os.environ.items() if not key.startswith("WEBQX_SV_")}
+    env.pop("NOTIFY_SOCKET", None)  # ours to the keeper, not the worker's
+    env |= {key: _filled(value, service, instance, port) for key, value in service.env}
+    if port is not None:
+        env["PORT"] = str(port)
+    env["WEBQX_SV_SERVICE"] = service.name
+    env["WEBQX_SV_INSTANCE"] = str(instance)
+    env[COOKIE_VARIABLE] = cookie
+    return env

@@ -1,0 +1,208 @@
+"""All services of one services.toml: find them by name, and make what runs match the file."""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import trio
+
+from webqx_supervisor.core import ports, reconcile
+from webqx_supervisor.daemon.journal import Order
+from webqx_supervisor.daemon.launch import Resources
+from webqx_supervisor.daemon.sockets import ListeningSockets
+from webqx_supervisor.daemon.supervisor import Supervisor
+from webqx_supervisor.daemon.worker import Worker
+from webqx_supervisor.model.config import Config
+from webqx_supervisor.model.errors import NoSuchService, NotReady
+from webqx_supervisor.model.service import Service
+from webqx_supervisor.model.status import WorkerState
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A service that did not come up, or could not be reloaded."""
+
+    name: str
+    reason: str
+    lines: tuple[str, ...] = field(default=())
+    """The last that the worker wrote."""
+
+
+class Services:
+    """One supervisor for each service that is wanted."""
+
+    def __init__(self, config: Config, resources: Resources, sockets: ListeningSockets) -> None:
+        self.config = config
+        self._sockets = sockets
+        self._resources = resources
+        self._supervisors: dict[str, Supervisor] = {}
+        self._nursery: trio.Nursery | None = None
+        self._closing = trio.Event()
+        self.gone = trio.Event()
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Hold the nursery of the supervisors; ends when `close` was called and all are gone."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            for service in self.config.services:
+                await self._supervise(service)
+            task_status.started()
+            await self._closing.wait()
+            for supervisor in self._supervisors.values():
+                supervisor.close()
+        self.gone.set()
+
+    def close(self) -> None:
+        """Let all workers leave, and `run` end."""
+        self._closing.set()
+
+    def recall(self, orders: Iterable[Order]) -> None:
+        """Take over what was asked for by hand of an earlier daemon."""
+        for order in orders:
+            if order.service in self._supervisors:
+                self._supervisors[order.service].recall(order)
+
+    def all(self) -> list[Supervisor]:
+        """Return the supervisors in the order of services.toml, those on their way out last."""
+        order = {service.name: at for at, service in enumerate(self.config.services)}
+        everyone = self._supervisors.values()
+        return sorted(everyone, key=lambda each: order.get(each.service.name, len(order)))
+
+    def named(self, names: Sequence[str]) -> list[Supervisor]:
+        """Return those of these names, or all when none is named. Raises NoSuchService."""
+        known = {service.name for service in self.config.services}
+        for name in names:
+            if name not in known:
+                there = ", ".join(sorted(known)) or "none"
+                raise NoSuchService(f"no service {name!r} in {self.config.file}; there is: {there}")
+        return [self._supervisors[name] for name in names or [s.name for s in self.config.services]]
+
+    async def settle(self, supervisors: Iterable[Supervisor]) -> list[Failure]:
+        """Wait until all these are up or will not be soon; return those that are not."""
+        failures = []
+        for supervisor in supervisors:
+            name = supervisor.service.name
+            failed = await supervisor.settle()
+            if failed:
+                worker = failed[0]
+                failures.append(Failure(name, worker.reason, tuple(worker.last_lines)))
+            elif unbound := self._unbound(name):
+                failures.append(Failure(name, unbound))
+        return failures
+
+    def try_listeners_again(self) -> None:
+        """Bind what could not be bound before; for a start by hand."""
+        self._sockets.try_again()
+
+    async def each(
+        self, supervisors: Iterable[Supervisor], verb: Callable[[Supervisor], Awaitable[None]]
+    ) -> None:
+        """Do the same to all of these, side by side."""
+        async with trio.open_nursery() as nursery:
+            for supervisor in supervisors:
+                nursery.start_soon(verb, supervisor)
+
+    async def reload(self, supervisors: Iterable[Supervisor]) -> list[Failure]:
+        """Reload these, side by side; return those that failed and so stayed as they were."""
+        failures: list[Failure] = []
+        async with trio.open_nursery() as nursery:
+            for supervisor in supervisors:
+                nursery.start_soon(self._reload, supervisor, None, failures)
+        return failures
+
+    async def apply(self, new: Config) -> tuple[tuple[reconcile.Change, ...], list[Failure]]:
+        """Make what runs match `new`; touch nothing that did not change.
+
+        A service that cannot be reloaded keeps its old definition and its old workers.
+        """
+        old, changes = self.config, reconcile.plan(self.config, new)
+        self.config = new
+        self._sockets.follow(new.listeners)
+        # What goes, goes first: its ports may be wanted again.
+        for change in changes:
+            if isinstance(change, reconcile.Removed):
+                await self._remove(self._supervisors[change.service])
+        unreloaded: list[Failure] = []
+        async with trio.open_nursery() as nursery:
+            for service in new.services:
+                nursery.start_soon(self._change, service, changes, unreloaded)
+        kept = {failure.name for failure in unreloaded}
+        self.config = replace(
+            new,
+            services=tuple(
+                (old.service(each.name) if each.name in kept else None) or each
+                for each in new.services
+            ),
+        )
+        others = [each for each in self.all() if each.service.name not in kept and not each.stopped]
+        return changes, unreloaded + await self.settle(others)
+
+    async def _change(
+        self, service: Service, changes: Sequence[reconcile.Change], failures: list[Failure]
+    ) -> None:
+        """Carry out, in order, what is to change of one service."""
+        for change in changes:
+            match change:
+                case reconcile.Added(service.name):
+                    await (await self._supervise(service)).start()
+                case reconcile.Reloaded(service.name):
+                    await self._reload(self._supervisors[service.name], service, failures)
+                case reconcile.Retuned(service.name):
+                    self._supervisors[service.name].retune(service)
+                case reconcile.Scaled(service.name, after=after):
+                    await self._supervisors[service.name].scale(after)
+
+    async def _reload(
+        self, supervisor: Supervisor, service: Service | None, failures: list[Failure]
+    ) -> None:
+        try:
+            await supervisor.reload(service)
+        except NotReady as error:
+            failures.append(Failure(supervisor.service.name, str(error), error.lines))
+
+    def _unbound(self, name: str) -> str:
+        """Return why an address of this service is not listened on; "" when all are."""
+        listeners = {route.listener for route in self.config.routes if route.service == name}
+        problems = self._sockets.problems.items()
+        return next((problem for (each, _), problem in problems if each in listeners), "")
+
+    async def _supervise(self, service: Service) -> Supervisor:
+        supervisor = Supervisor(
+            service,
+            self._resources,
+            gate=self._until_dependencies,
+            reserved=lambda: ports.reserved_by_others(self.config.services, service.name),
+        )
+        self._supervisors[service.name] = supervisor
+        assert self._nursery is not None, "run() comes first"
+        await self._nursery.start(supervisor.run)
+        return supervisor
+
+    async def _remove(self, supervisor: Supervisor) -> None:
+        await supervisor.stop()
+        supervisor.close()
+        del self._supervisors[supervisor.service.name]
+        self._resources.registry.changed()
+
+    async def _until_dependencies(self, worker: Worker) -> None:
+        """Hold a worker's first start back until what it depends on is there."""
+        for name, condition in worker.service.depends_on:
+            await self._resources.registry.until(partial(self._met, worker, name, condition))
+        worker.waits("", blocked=False)
+
+    def _met(self, worker: Worker, name: str, condition: str) -> bool:
+        supervisor = self._supervisors.get(name)
+        if supervisor is None:
+            return True
+        others = supervisor.workers.values()
+        states = [WorkerState.RUNNING]
+        if condition == "started":
+            states.append(WorkerState.STARTING)
+        worker.waits(
+            f"waits for {name} ({condition})",
+            blocked=supervisor.stopped or any(other.failed for other in others),
+        )
+        return bool(others) and all(other.state in states for other in others)

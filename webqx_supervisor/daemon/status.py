@@ -1,0 +1,129 @@
+"""Put together what is seen now: the answer of `status` and of `describe`."""
+
+import os
+from collections.abc import Iterable
+
+import trio
+
+from webqx_supervisor import __version__
+from webqx_supervisor.daemon.proxies import Proxies
+from webqx_supervisor.daemon.services import Services
+from webqx_supervisor.daemon.supervisor import Supervisor
+from webqx_supervisor.daemon.worker import Worker
+from webqx_supervisor.model.gateway import worker_id
+from webqx_supervisor.model.link import Count, Report
+from webqx_supervisor.model.status import (
+    DaemonStatus,
+    ProxyStatus,
+    ServiceStatus,
+    Status,
+    WorkerStatus,
+)
+from webqx_supervisor.process import usage
+
+SHORTEST_SPAN = 1.0
+"""CPU use is measured over at least so many seconds."""
+
+
+class CpuMeter:
+    """CPU use between two looks; the first look at a process covers its whole life."""
+
+    def __init__(self) -> None:
+        self._looks: dict[int, tuple[float, float, float]] = {}
+
+    def percent(self, pid: int, cpu_seconds: float, born: float, now: float) -> float:
+        """Return the share of one core, in percent, since the look before."""
+        then, used, percent = self._looks.get(pid, (born, 0.0, 0.0))
+        if then < born:  # a recycled pid
+            then, used = born, 0.0
+        if now - then >= SHORTEST_SPAN:
+            percent = max(0.0, 100 * (cpu_seconds - used) / (now - then))
+            self._looks[pid] = (now, cpu_seconds, percent)
+        return round(percent, 1)
+
+    def forget_all_but(self, pids: Iterable[int]) -> None:
+        """Drop the processes that are gone."""
+        self._looks = {pid: self._looks[pid] for pid in pids if pid in self._looks}
+
+
+class Survey:
+    """Looks at everything and writes it down as a Status."""
+
+    def __init__(self, services: Services, proxies: Proxies, keeper_pid: int | None) -> None:
+        self._services = services
+        self._proxies = proxies
+        self._keeper_pid = keeper_pid
+        self._born = trio.current_time()
+        self._meter = CpuMeter()
+
+    async def take(self) -> Status:
+        """Return what is seen now; asks the proxies for their figures."""
+        reports = {report.pid: report for report in await self._proxies.reports()}
+        counts = [count for report in reports.values() for count in report.counts]
+        config = self._services.config
+        status = Status(
+            daemon=DaemonStatus(
+                pid=os.getpid(),
+                version=__version__,
+                uptime_s=round(trio.current_time() - self._born, 1),
+                name=config.name,
+                file=config.file,
+                keeper_pid=self._keeper_pid,
+            ),
+            proxies=self._proxy_rows(reports),
+            services=tuple(self._service(each, counts) for each in self._services.all()),
+        )
+        pids = [worker.pid for service in status.services for worker in service.workers]
+        self._meter.forget_all_but(pid for pid in pids if pid is not None)
+        return status
+
+    def _proxy_rows(self, reports: dict[int, Report]) -> tuple[ProxyStatus, ...]:
+        rows = []
+        for proxy in self._proxies.running:
+            pid = proxy.process.pid
+            report, used = reports.get(pid), usage.sample(pid)
+            row = ProxyStatus(
+                pid=pid,
+                connections=report.connections if report else 0,
+                requests=report.requests if report else 0,
+                uptime_s=round(trio.current_time() - proxy.since, 1),
+                rss_bytes=used.rss_bytes if used else 0,
+            )
+            rows.append(row)
+        return tuple(rows)
+
+    def _service(self, supervisor: Supervisor, counts: list[Count]) -> ServiceStatus:
+        config = self._services.config
+        name = supervisor.service.name
+        listeners = {route.listener for route in config.routes if route.service == name}
+        binds = [bind for each in config.listeners if each.name in listeners for bind in each.binds]
+        return ServiceStatus(
+            name=name,
+            state=supervisor.state,
+            instances=supervisor.wanted,
+            workers=tuple(self._worker(worker, counts) for worker in supervisor.everyone),
+            listen=tuple(binds),
+        )
+
+    def _worker(self, worker: Worker, counts: list[Count]) -> WorkerStatus:
+        now, started = trio.current_time(), worker.started
+        used = usage.sample(started.process.pid) if started else None
+        identity = worker_id(worker.service.name, worker.instance, worker.pid or 0)
+        mine = [count for count in counts if count.upstream == identity]
+        percent = 0.0
+        if started and used:
+            percent = self._meter.percent(started.process.pid, used.cpu_seconds, started.since, now)
+        return WorkerStatus(
+            instance=worker.instance,
+            pid=worker.pid,
+            port=worker.port,
+            state=worker.state,
+            healthy=worker.healthy,
+            restarts=worker.restarts,
+            uptime_s=round(now - started.since, 1) if started else 0.0,
+            cpu_percent=percent,
+            rss_bytes=used.rss_bytes if used else 0,
+            in_flight=sum(count.in_flight for count in mine),
+            requests=sum(count.answered for count in mine),
+            reason=worker.reason,
+        )

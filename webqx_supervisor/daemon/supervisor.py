@@ -1,0 +1,225 @@
+"""One service: as many workers as wanted. Start, stop, restart, reload, scale, one at a time.
+
+Every verb holds the service's lock, so that two of them never interleave. What a verb does to
+several workers it does to all at once, except `reload`, which goes one by one.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Collection
+
+import trio
+
+from webqx_supervisor.core import ports
+from webqx_supervisor.core.lifecycle import summary
+from webqx_supervisor.core.reconcile import resize
+from webqx_supervisor.daemon.journal import Order
+from webqx_supervisor.daemon.launch import Resources
+from webqx_supervisor.daemon.worker import Worker
+from webqx_supervisor.model.errors import NotReady
+from webqx_supervisor.model.service import Service
+from webqx_supervisor.model.status import WorkerState
+
+log = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """The supervisor of one service: `run` opens the workers' nursery, lives until all are gone."""
+
+    def __init__(
+        self,
+        service: Service,
+        resources: Resources,
+        *,
+        gate: Callable[[Worker], Awaitable[None]],
+        reserved: Callable[[], Collection[int]],
+    ) -> None:
+        self.service = service
+        self.wanted = service.instances
+        self.stopped = True
+        """Not asked for yet, or stopped by hand: `apply` and a new daemon leave it so."""
+        self.workers: dict[int, Worker] = {}
+        self.passing: list[Worker] = []
+        """Workers beside the numbered ones: newcomers on trial, and old ones that drain."""
+        self._resources = resources
+        self._gate = gate
+        self._reserved = reserved
+        self._lock = trio.Lock()
+        self._restarting = False
+        self._nursery: trio.Nursery | None = None
+        self._closing = trio.Event()
+
+    @property
+    def everyone(self) -> list[Worker]:
+        """All workers in the order of their numbers; of one number, the old one first."""
+        everyone = [*self.passing, *self.workers.values()]
+        return sorted(everyone, key=lambda worker: worker.instance)
+
+    @property
+    def state(self) -> str:
+        """The word for the whole service."""
+        wanted = 0 if self.stopped else self.wanted
+        return summary(wanted, [(w.state, w.healthy) for w in self.workers.values()])
+
+    @property
+    def expecting(self) -> bool:
+        """Whether a worker is about to come, so that requests may wait for it."""
+        return self._restarting or any(worker.coming for worker in self.everyone)
+
+    @property
+    def reason(self) -> str:
+        """Why it is not up, as far as one reason tells it."""
+        reasons = (worker.reason for worker in self.workers.values() if worker.reason)
+        return next(reasons, "stopped" if not self.workers else "")
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Hold the nursery of the workers; ends when `close` was called and all are gone."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            task_status.started()
+            await self._closing.wait()
+            await self._dismiss(self.everyone)
+
+    def close(self) -> None:
+        """Let everyone leave, and `run` end."""
+        self._closing.set()
+
+    def recall(self, order: Order) -> None:
+        """Take over what was asked for by hand of an earlier daemon."""
+        self.wanted, self.stopped = order.instances, order.stopped
+
+    def order(self) -> Order:
+        """Return what the next daemon is to take over."""
+        return Order(self.service.name, self.wanted, self.stopped)
+
+    async def start(self) -> None:
+        """Have all wanted workers started, also those that rest or were given up."""
+        async with self._lock:
+            self.stopped = False
+            for worker in self.workers.values():
+                if worker.state in (WorkerState.BACKOFF, WorkerState.FATAL):
+                    worker.nudge()
+            self._fill()
+        self._resources.save()
+
+    async def stop(self) -> None:
+        """Stop all workers: drain, signal, grace, kill."""
+        async with self._lock:
+            self.stopped = True
+            await self._dismiss(self.everyone)
+        self._resources.save()
+
+    async def restart(self) -> None:
+        """Stop all workers and start them anew; meanwhile requests wait."""
+        async with self._lock:
+            self._restarting = True
+            try:
+                await self._dismiss(self.everyone)
+                self.stopped = False
+                self._fill()
+            finally:
+                self._restarting = False
+        self._resources.save()
+
+    async def scale(self, wanted: int) -> None:
+        """Have `wanted` workers: fill holes lowest first, let the highest numbers leave."""
+        async with self._lock:
+            self.wanted, self.stopped = wanted, False
+            _, leaving = resize(wanted, self.workers)
+            self._fill()
+            await self._dismiss([self.workers[instance] for instance in leaving])
+        self._resources.save()
+
+    async def reload(self, service: Service | None = None) -> None:
+        """Replace the workers one by one, each by one that has proven itself; nothing is lost.
+
+        With `service` the newcomers follow that new definition. Raises NotReady at the first
+        newcomer that fails; all workers that are left go on as they were.
+        """
+        async with self._lock:
+            target = service or self.service
+            for instance in sorted(self.workers):
+                await self._replace(self.workers[instance], target)
+            self.service = target
+            if not self.stopped:
+                self._fill()
+        self._resources.save()
+
+    def retune(self, service: Service) -> None:
+        """Take over policies that no process sees."""
+        self.service = service
+        for worker in self.everyone:
+            worker.retune(service)
+
+    def adopt(self, worker: Worker) -> None:
+        """Take in a worker whose process an earlier daemon started."""
+        unwanted = self.stopped or worker.instance > self.wanted
+        if unwanted or worker.instance in self.workers:
+            self._join(worker, self.passing)
+            worker.leave()
+        else:
+            self._join(worker)
+
+    async def settle(self) -> list[Worker]:
+        """Wait until every wanted worker is up or will not be soon; return those that failed."""
+        await self._resources.registry.until(
+            lambda: all(worker.settled for worker in self.workers.values())
+        )
+        return [worker for worker in self.workers.values() if worker.failed]
+
+    async def _replace(self, old: Worker, service: Service) -> None:
+        new = self._create(service, old.instance)
+        new.on_trial, new.restarts = True, old.restarts
+        self._join(new, self.passing)
+        await self._resources.registry.until(lambda: not new.on_trial or new.gone.is_set())
+        if new.gone.is_set():
+            self.passing.remove(new)
+            raise NotReady(f"{new.name}: {new.reason}", new.last_lines)
+        self.passing.remove(new)
+        self.passing.append(old)
+        self.workers[old.instance] = new
+        self._resources.registry.changed()
+        old.leave()
+        await old.gone.wait()
+        self.passing.remove(old)
+        self._resources.save()
+
+    def _fill(self) -> None:
+        starting, _ = resize(self.wanted, self.workers)
+        for instance in starting:
+            self._join(self._create(self.service, instance))
+
+    def _create(self, service: Service, instance: int) -> Worker:
+        port = None
+        if service.port is not None:
+            taken = [worker.port for worker in self.everyone if worker.port is not None]
+            port = ports.pick(service.port, taken, self._reserved())
+        return Worker(service, instance, port, self._resources)
+
+    def _join(self, worker: Worker, room: list[Worker] | None = None) -> None:
+        if room is None:
+            self.workers[worker.instance] = worker
+        else:
+            room.append(worker)
+        assert self._nursery is not None, "run() comes first"
+        self._nursery.start_soon(self._live, worker)
+
+    async def _live(self, worker: Worker) -> None:
+        """Live one worker's life. A fault of ours in it is that worker's end, not the daemon's."""
+        try:
+            await worker.live(lambda: self._gate(worker))
+        except Exception:
+            log.exception("the task of %s failed", worker.name)
+            worker.reason = "internal error, see the daemon's log"
+            worker.state = WorkerState.FATAL
+            self._resources.registry.changed()
+
+    async def _dismiss(self, leaving: list[Worker]) -> None:
+        for worker in leaving:
+            worker.leave()
+        for worker in leaving:
+            await worker.gone.wait()
+            if self.workers.get(worker.instance) is worker:
+                del self.workers[worker.instance]
+            if worker in self.passing:
+                self.passing.remove(worker)
+        self._resources.registry.changed()

@@ -1,0 +1,299 @@
+"""One worker's life, from its first start to its last exit.
+
+A Worker is a place in a service (an instance number and a port) with a process in it most of
+the time. Its task starts the process, watches it, and after an exit asks core.restart what
+follows. A reload puts a new Worker beside the old one and then asks the old one to leave.
+"""
+
+import logging
+import random
+import signal
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from webqx_supervisor.core.lifecycle import Occasion, step
+from webqx_supervisor.core.restart import GiveUp, Restarts
+from webqx_supervisor.daemon import launch
+from webqx_supervisor.daemon.journal import WorkerEntry
+from webqx_supervisor.daemon.launch import Resources, Started
+from webqx_supervisor.daemon.monitor import Monitor
+from webqx_supervisor.model.errors import CannotStart
+from webqx_supervisor.model.exits import Exit
+from webqx_supervisor.model.gateway import Upstream, UpstreamState, worker_id
+from webqx_supervisor.model.service import Service
+from webqx_supervisor.model.status import WorkerState
+from webqx_supervisor.process import tree
+
+log = logging.getLogger(__name__)
+
+HOPELESS = 3
+"""So many exits in a row without a healthy time count as a failed start."""
+
+
+class Worker:
+    """What is seen of one worker, and the task that lives it.
+
+    `on_trial` is a worker that a reload or a scale-up has yet to prove: an exit before it is
+    ready ends it instead of being healed.
+    """
+
+    def __init__(
+        self, service: Service, instance: int, port: int | None, resources: Resources
+    ) -> None:
+        self.service = service
+        self.instance = instance
+        self.port = port
+        self.state = WorkerState.STOPPED
+        self.healthy = False
+        self.reason = ""
+        self.restarts = 0
+        self.started: Started | None = None
+        self.on_trial = False
+        self.blocked = False
+        """Waits for a dependency that has itself failed."""
+        self.gone = trio.Event()
+        self.last_lines: list[str] = []
+        self._resources = resources
+        self._history = Restarts(service.restart)
+        self._leaving = trio.Event()
+        self._drain_first = True
+        self._nudged = trio.Event()
+        self._verdict = ""
+
+    def __repr__(self) -> str:
+        """Return `<Worker api:1 RUNNING pid 4711 port 3001>`."""
+        return f"<Worker {self.name} {self.state} pid {self.pid} port {self.port}>"
+
+    @property
+    def name(self) -> str:
+        """The worker in a person's words: `api:1`."""
+        return f"{self.service.name}:{self.instance}"
+
+    @property
+    def pid(self) -> int | None:
+        """The pid of its process, None between two of them."""
+        return self.started.process.pid if self.started else None
+
+    @property
+    def upstream(self) -> Upstream | None:
+        """How the proxies see it; None while it takes and holds no requests."""
+        in_rotation = self.state in (WorkerState.RUNNING, WorkerState.DRAINING)
+        if not in_rotation or self.port is None or self.pid is None:
+            return None
+        up = self.state is WorkerState.RUNNING and self.healthy
+        identity = worker_id(self.service.name, self.instance, self.pid)
+        state = UpstreamState.UP if up else UpstreamState.DRAINING
+        return Upstream(identity, "127.0.0.1", self.port, self.pid, state)
+
+    @property
+    def coming(self) -> bool:
+        """Whether it is about to be up, so that requests may wait for it."""
+        if self.state is WorkerState.STOPPED:
+            return not (self.blocked or self._leaving.is_set() or self.gone.is_set())
+        return self.state in (WorkerState.STARTING, WorkerState.BACKOFF)
+
+    @property
+    def settled(self) -> bool:
+        """Whether its start has come to an end, good or bad: see `failed`."""
+        return self.failed or self.state is WorkerState.RUNNING
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is down and will not be up in a moment."""
+        if self._nudged.is_set():  # it is about to be tried again
+            return False
+        gave_up = self.blocked or self.state in (WorkerState.FATAL, WorkerState.EXITED)
+        return gave_up or self._history.streak >= HOPELESS
+
+    def adopt(self, started: Started, entry: WorkerEntry) -> None:
+        """Take over a process that an earlier daemon started; call before `live`."""
+        self.started, self.state, self.restarts = started, entry.state, entry.restarts
+        self.healthy = entry.state is WorkerState.RUNNING
+
+    def entry(self) -> WorkerEntry | None:
+        """Return what the journal keeps of it; None while it has no process."""
+        if self.started is None:
+            return None
+        identity = self.started.process.identity
+        return WorkerEntry(
+            service=self.service.name,
+            instance=self.instance,
+            port=self.port,
+            pid=identity.pid,
+            start_time=identity.start_time,
+            cookie=self.started.cookie,
+            state=self.state,
+            restarts=self.restarts,
+            started_at=self.started.started_at,
+        )
+
+    def retune(self, service: Service) -> None:
+        """Take over a changed policy (health, stop, restart, logs) without touching the process."""
+        self.service = service
+        self._history = Restarts(service.restart)
+
+    def leave(self, *, drain: bool = True) -> None:
+        """Ask it to end for good; `gone` tells when. Without `drain` the signal comes at once."""
+        self._drain_first = self._drain_first and drain
+        self._leaving.set()
+        self.nudge()
+
+    def nudge(self) -> None:
+        """Start at once, by hand: forget the backoff."""
+        self._history.started_by_hand()
+        self._nudged.set()
+
+    async def live(self, gate: Callable[[], Awaitable[None]]) -> None:
+        """Keep a process in this place until told to leave; `gate` holds back the first start."""
+        try:
+            if self.started is None:
+                await self._unless_leaving(gate)
+            while not self._leaving.is_set():
+                rest = await self._one_process()
+                if self.on_trial:
+                    return
+                await self._rest(rest)
+        finally:
+            if not self.on_trial and self.state is not WorkerState.STOPPED:
+                self._go(Occasion.STOPPED)
+            self.gone.set()
+            self._resources.registry.changed()
+
+    async def _one_process(self) -> float:
+        """Start, watch and bury one process; return how long to rest before the next, in s."""
+        if self.started is None:
+            self._go(Occasion.START)
+            try:
+                self.started = await launch.start(
+                    self.service, self.instance, self.port, self._resources
+                )
+            except CannotStart as error:
+                return self._could_not_start(str(error))
+            self._resources.save()
+        return await self._watch(self.started)
+
+    async def _watch(self, started: Started) -> float:
+        async with trio.open_nursery() as nursery:
+            monitor = Monitor(self, started, self._resources)
+            nursery.start_soon(monitor.attend, self.state is WorkerState.RUNNING)
+            await self._unless_leaving(started.process.wait)
+            if self._leaving.is_set():
+                await self._see_off(started)
+            ended = await started.process.wait()
+            rest = self._saw_exit(started, ended)
+            nursery.cancel_scope.cancel()
+        await tree.kill_leftovers(started.process.identity, started.cookie)
+        self.last_lines = await launch.forget(started, self._resources)
+        return rest
+
+    async def _see_off(self, started: Started) -> None:
+        if self.state is WorkerState.RUNNING:
+            self._go(Occasion.DRAIN)
+        if self.state is WorkerState.DRAINING and self._drain_first and self.port is not None:
+            await self._until_idle(started)
+        self._go(Occasion.STOP)
+        await self.end(started)
+
+    async def _until_idle(self, started: Started) -> None:
+        """Wait until nothing is in flight, or it has died, or the drain deadline passed."""
+        identity = worker_id(self.service.name, self.instance, started.process.pid)
+        with trio.move_on_after(self.service.stop.drain):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_then_cancel, started.process.wait, nursery.cancel_scope)
+                await self._resources.idle(identity)
+                nursery.cancel_scope.cancel()
+
+    async def end(self, started: Started, verdict: str = "") -> None:
+        """Stop signal, grace, kill: the whole tree. `verdict` says why, for the exit's text."""
+        self._verdict = verdict
+        stop = self.service.stop
+        number = signal.Signals[stop.signal]
+        await tree.end(started.process.identity, started.cookie, number, stop.grace)
+
+    def _saw_exit(self, started: Started, ended: Exit) -> float:
+        """Take the exit in, decide what follows, tell it; all without a pause."""
+        uptime = trio.current_time() - started.since
+        pid = started.process.pid
+        text = f"pid {pid} {ended} after {uptime:.1f} s"
+        self.reason = f"{self._verdict}; {text}" if self._verdict else text
+        self._verdict = ""
+        self.started, self.healthy = None, False
+        if self._leaving.is_set():
+            rest = 0.0
+            self._go(Occasion.STOPPED)
+            self._tell("stopped", text, pid)
+        else:
+            rest = self._after_exit(uptime)
+            self._tell("exited", self.reason, pid)
+        self._resources.save()
+        return rest
+
+    def _after_exit(self, uptime: float) -> float:
+        if self.on_trial and self.state is WorkerState.STARTING:
+            self._go(Occasion.GIVE_UP)
+            return 0.0
+        self.on_trial = False
+        jitter = random.random()  # noqa: S311 - spreads restarts, guards no secret
+        match self._history.exited(trio.current_time(), uptime, jitter):
+            case GiveUp(reason, retry_after):
+                self.reason = f"{reason}; last: {self.reason}"
+                self._go(Occasion.GIVE_UP)
+                return retry_after
+            case decision:
+                self.restarts += 1
+                self._go(Occasion.EXIT)
+                return decision.after
+
+    def _could_not_start(self, reason: str) -> float:
+        self.reason = reason
+        self._go(Occasion.UNSTARTABLE)
+        self._tell("fatal", reason)
+        return self.service.restart.retry_fatal
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait for the next start; a nudge ends it, and so does `leave`."""
+        self._nudged = trio.Event()
+        if self._leaving.is_set():
+            return
+        with trio.move_on_after(seconds):
+            await self._nudged.wait()
+
+    async def _unless_leaving(self, wait: Callable[[], Awaitable[object]]) -> None:
+        """Wait for `wait`, or for the word to leave, whichever comes first."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_then_cancel, self._leaving.wait, nursery.cancel_scope)
+            await wait()
+            nursery.cancel_scope.cancel()
+
+    def waits(self, reason: str, *, blocked: bool) -> None:
+        """Take in what holds back the first start; `blocked`: and it will not come soon."""
+        if (self.reason, self.blocked) != (reason, blocked):
+            self.reason, self.blocked = reason, blocked
+            self._resources.registry.changed()
+
+    def ready(self, uptime: float) -> None:
+        """Take in that it answers: from now on it is in the rotation."""
+        self.healthy, self.on_trial, self.reason = True, False, ""
+        self._go(Occasion.READY)
+        where = f" on port {self.port}" if self.port is not None else ""
+        self._tell("ready", f"pid {self.pid}{where} after {uptime:.2f} s", self.pid)
+
+    def judged(self, *, healthy: bool, reason: str) -> None:
+        """Take in the verdict of the live probes: in the rotation, or out of it."""
+        self.healthy, self.reason = healthy, "" if healthy else reason
+        self._tell("healthy" if healthy else "unhealthy", reason, self.pid)
+
+    def _go(self, occasion: Occasion) -> None:
+        self.state = step(self.state, occasion)
+        self._resources.registry.changed()
+
+    def _tell(self, kind: str, text: str, pid: int | None = None) -> None:
+        self._resources.registry.tell(
+            kind, text, service=self.service.name, instance=self.instance, pid=pid
+        )
+
+
+async def _then_cancel(wait: Callable[[], Awaitable[object]], scope: trio.CancelScope) -> None:
+    await wait()
+    scope.cancel()
