@@ -1,0 +1,189 @@
+import pytest
+import trio
+
+from webqx_supervisor.net.reactor import FOREVER, DeadlinePassed, ParkingLot, Reactor
+
+
+async def wait(reactor: Reactor, seconds: float) -> None:
+    await reactor.wait(seconds)
+
+
+async def fail(text: str) -> None:
+    raise ValueError(text)
+
+
+async def test_a_task_runs_and_its_result_comes_back(arena):
+    async def seven() -> int:
+        return 7
+
+    assert await arena.result(seven()) == 7
+
+
+async def test_sleep_takes_at_least_its_time_and_at_most_a_tick_more(arena, autojump_clock):
+    start = trio.current_time()
+    await arena.result(arena.reactor.sleep(1.05))
+    assert 1.05 <= trio.current_time() - start <= 1.2
+
+
+async def test_a_wait_that_takes_too_long_raises_inside_the_task(arena, autojump_clock):
+    with pytest.raises(DeadlinePassed):
+        await arena.result(wait(arena.reactor, 5))
+
+
+async def test_a_deadline_moves_later_and_earlier_with_each_wait(arena, autojump_clock):
+    times = []
+
+    async def waits() -> None:
+        for seconds in (3, 10, 1, 3):
+            start = trio.current_time()
+            with pytest.raises(DeadlinePassed):
+                await arena.reactor.wait(seconds)
+            times.append(trio.current_time() - start)
+
+    await arena.result(waits())
+    for seconds, took in zip((3, 10, 1, 3), times, strict=True):
+        assert seconds <= took <= seconds + 0.2
+
+
+async def test_hurry_shortens_the_wait_but_never_lengthens_it(arena, autojump_clock):
+    start = trio.current_time()
+    task = arena.reactor.spawn(swallow(wait(arena.reactor, 50)))
+
+    async def hurry() -> None:
+        await arena.reactor.sleep(1)
+        task.hurry(2)
+        task.hurry(30)
+        await task.join()
+
+    await arena.result(hurry())
+    assert 3 <= trio.current_time() - start <= 3.5
+
+
+async def swallow(coroutine) -> None:
+    with pytest.raises(DeadlinePassed):
+        await coroutine
+
+
+async def test_nothing_armed_means_nobody_wakes(arena, autojump_clock):
+    async def waits_shortly_then_for_ever() -> None:
+        with pytest.raises(DeadlinePassed):
+            await arena.reactor.wait(1)
+        await arena.reactor.wait(FOREVER)
+
+    task = arena.reactor.spawn(waits_shortly_then_for_ever())
+    await arena.result(arena.reactor.sleep(5))
+    assert arena.reactor.timers.next() == FOREVER
+    assert not task.done
+
+
+async def test_cancel_runs_the_clean_up_and_nothing_after_it(arena):
+    seen = []
+
+    async def tidy() -> None:
+        try:
+            await arena.reactor.wait(FOREVER)
+            seen.append("went on")
+        finally:
+            seen.append("tidied")
+
+    task = arena.reactor.spawn(tidy())
+    await arena.result(arena.reactor.yield_turn())
+    task.cancel()
+    task.cancel()
+    assert task.done
+    assert seen == ["tidied"]
+
+
+async def test_the_failure_of_a_child_is_raised_in_its_parent(arena):
+    async def parent() -> str:
+        reactor = arena.reactor
+        reactor.spawn(fail("from below"), parent=reactor.current)
+        try:
+            await reactor.wait(FOREVER)
+        except ValueError as error:
+            return str(error)
+        return "heard nothing"
+
+    assert await arena.result(parent()) == "from below"
+
+
+async def test_a_child_that_was_cancelled_cannot_fail_its_parent_any_more(arena):
+    async def parent() -> str:
+        reactor = arena.reactor
+        child = reactor.spawn(fail("too late"), parent=reactor.current)
+        child.cancel()
+        await reactor.sleep(0.1)
+        return "undisturbed"
+
+    assert await arena.result(parent()) == "undisturbed"
+
+
+async def test_join_waits_for_the_end(arena, autojump_clock):
+    async def joins() -> bool:
+        child = arena.reactor.spawn(arena.reactor.sleep(3))
+        await child.join()
+        return child.done
+
+    assert await arena.result(joins())
+
+
+async def test_a_failure_that_is_nobodys_ends_the_reactor_loudly():
+    reactor = Reactor()
+    reactor.spawn(fail("a defect"))
+    with pytest.raises(ValueError, match="a defect"):
+        await reactor.run()
+
+
+async def test_when_the_reactor_ends_all_tasks_are_cancelled():
+    seen = []
+    reactor = Reactor()
+
+    async def tidy() -> None:
+        try:
+            await reactor.wait(FOREVER)
+        finally:
+            seen.append("tidied")
+
+    reactor.spawn(tidy())
+    with trio.move_on_after(0.05):
+        await reactor.run()
+    assert seen == ["tidied"]
+
+
+async def test_the_parked_wake_in_the_order_of_their_coming(arena):
+    lot = ParkingLot(arena.reactor)
+    woken = []
+
+    async def park(name: str) -> None:
+        await lot.park(FOREVER)
+        woken.append(name)
+
+    tasks = [arena.reactor.spawn(park(name)) for name in "abc"]
+    await arena.result(arena.reactor.yield_turn())
+    assert len(lot) == 3
+    lot.unpark_all()  # from trio's side
+    for task in tasks:
+        await arena.result(task.join())
+    assert woken == ["a", "b", "c"]
+    assert len(lot) == 0
+
+
+async def test_who_parked_too_long_is_no_longer_parked(arena, autojump_clock):
+    lot = ParkingLot(arena.reactor)
+    with pytest.raises(DeadlinePassed):
+        await arena.result(lot.park(2))
+    assert len(lot) == 0
+
+
+async def test_others_in_trio_get_their_turn_beside_a_busy_task(arena):
+    stop = False
+
+    async def busy() -> None:
+        while not stop:
+            await arena.reactor.yield_turn()
+
+    task = arena.reactor.spawn(busy())
+    for _ in range(20):
+        await trio.lowlevel.checkpoint()
+    stop = True
+    await arena.result(task.join())

@@ -1,0 +1,86 @@
+"""What can be asked of the daemon: one row per command, the reference of the control API."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One request that the daemon answers.
+
+    `query` and `body` name the keys that are read; a trailing "?" marks one that may be left out.
+    """
+
+    verb: str
+    method: str
+    path: str
+    summary: str
+    query: tuple[str, ...] = ()
+    body: tuple[str, ...] = ()
+
+
+COMMANDS = (
+    Command("ping", "GET", "/ping", "Say the daemon's pid and version."),
+    Command("status", "GET", "/status", "Show every service, worker and proxy as they are now."),
+    Command(
+        "start",
+        "POST",
+        "/start",
+        "Start services (none named: all) and wait until they are ready or have failed.",
+        body=("services?",),
+    ),
+    Command(
+        "stop",
+        "POST",
+        "/stop",
+        "Drain and stop services; none named: everything, the daemon too.",
+        body=("services?",),
+    ),
+    Command("restart", "POST", "/restart", "Stop services and start them.", body=("services?",)),
+    Command(
+        "reload",
+        "POST",
+        "/reload",
+        "Replace workers one by one; the first that does not get ready ends it, the old ones stay.",
+        body=("services?",),
+    ),
+    Command(
+        "scale",
+        "POST",
+        "/scale",
+        'Change how many workers run: "4", "+1", "-1" or "max".',
+        body=("service", "instances"),
+    ),
+    Command(
+        "apply",
+        "POST",
+        "/apply",
+        "Make the running state match services.toml, touching only what changed.",
+        body=("file?",),
+    ),
+    Command(
+        "logs",
+        "GET",
+        "/logs",
+        "Print the last n lines of one worker, one service or all; with follow=1 go on.",
+        query=("worker?", "n?", "follow?"),
+    ),
+    Command(
+        "describe",
+        "GET",
+        "/describe",
+        "Show a service whole: what is wanted, what is seen, what happened.",
+        query=("service",),
+    ),
+    Command(
+        "events",
+        "GET",
+        "/events",
+        "List the last n events; with follow=1 go on as server-sent events.",
+        query=("n?", "follow?"),
+    ),
+)
+
+
+def methods(path: str) -> tuple[str, ...]:
+    """Return the HTTP methods that `path` answers; none for a path that does not exist."""
+    return tuple(command.method for command in COMMANDS if command.path == path)

@@ -1,0 +1,87 @@
+"""The daemon's side of systemd's protocol: inherited descriptors, the store, notifications.
+
+sd_listen_fds(3) and sd_notify(3); the keeper and systemd understand the same words. Without
+NOTIFY_SOCKET nobody keeps the daemon, and the store quietly takes nothing.
+"""
+
+import logging
+import os
+import re
+import socket
+from collections.abc import Sequence
+
+FIRST_FD = 3  # SD_LISTEN_FDS_START
+SEND_TIMEOUT = 2.0
+_NAME = re.compile(r"[!-9;-~]{1,255}")  # ASCII without space, control and the separator ":"
+
+log = logging.getLogger(__name__)
+
+
+def inherited() -> dict[str, list[int]]:
+    """Take the descriptors that were given to this process, by name, in the order of the store.
+
+    They are made close-on-exec and the LISTEN_ variables are unset, so that no child takes them
+    for its own. Descriptors without a name are called "unknown", as systemd does.
+    """
+    taken = {key: os.environ.pop(f"LISTEN_{key}", "") for key in ("PID", "FDS", "FDNAMES")}
+    if taken["PID"] != str(os.getpid()) or not taken["FDS"].isdecimal():
+        return {}
+    count = int(taken["FDS"])
+    names = taken["FDNAMES"].split(":") if taken["FDNAMES"] else []
+    names += ["unknown"] * (count - len(names))
+    found: dict[str, list[int]] = {}
+    for fd, name in zip(range(FIRST_FD, FIRST_FD + count), names, strict=False):
+        os.set_inheritable(fd, False)
+        found.setdefault(name, []).append(fd)
+    return found
+
+
+class FdStore:
+    """The descriptors that survive this process, held by the keeper or by systemd.
+
+    Every method returns whether the message went out: a keeper that is gone weakens the next
+    start of the daemon, and is no reason to end this one.
+    """
+
+    def __init__(self, address: str | None = None) -> None:
+        """Speak to `address` (a path, or `@name` in the abstract space), else $NOTIFY_SOCKET.
+
+        The variable is unset: a worker that notifies must not be taken for the daemon.
+        """
+        self.address = address or os.environ.pop("NOTIFY_SOCKET", "")
+
+    def push(self, name: str, fd: int) -> bool:
+        """Have a copy of `fd` kept under `name`; several may share one name.
+
+        Raises ValueError when systemd would not accept the name.
+        """
+        # Without FDPOLL=0 systemd drops a pipe as soon as its writer is gone, with what is in it.
+        return self._send(f"FDSTORE=1\nFDNAME={_checked(name)}\nFDPOLL=0".encode(), (fd,))
+
+    def remove(self, name: str) -> bool:
+        """Have every descriptor called `name` closed. Raises ValueError as `push` does."""
+        return self._send(f"FDSTOREREMOVE=1\nFDNAME={_checked(name)}".encode())
+
+    def notify(self, state: bytes) -> bool:
+        """Say `READY=1`, `STOPPING=1`, `STATUS=...`."""
+        return self._send(state)
+
+    def _send(self, state: bytes, fds: Sequence[int] = ()) -> bool:
+        if not self.address:
+            return False
+        address = "\0" + self.address[1:] if self.address[0] == "@" else self.address
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifier:
+                notifier.settimeout(SEND_TIMEOUT)
+                notifier.connect(address)
+                socket.send_fds(notifier, [state], list(fds))
+        except OSError as error:
+            log.warning("the keeper does not take %s: %s", state.partition(b"\n")[0], error)
+            return False
+        return True
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name for a stored descriptor")
+    return name

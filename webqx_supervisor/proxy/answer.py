@@ -1,0 +1,140 @@
+"""The answer of a worker on its way to the client, each piece as soon as it is there.
+
+What has begun is completed or visibly cut, never made to look whole: a client must be able to
+tell a truncated answer from a short one.
+"""
+
+from webqx_supervisor.core.wire.framing import LAST_CHUNK, ChunkedDecoder, encode_chunk
+from webqx_supervisor.core.wire.messages import CHUNKED, UNTIL_CLOSE, Malformed, ResponseHead
+from webqx_supervisor.core.wire.writer import render_response
+from webqx_supervisor.net.channel import PIECE, Broken, Channel
+from webqx_supervisor.net.relay import relay
+from webqx_supervisor.proxy.exchange import Exchange
+from webqx_supervisor.proxy.refusal import Cut, Refused
+
+HALF_CLOSED_PATIENCE = 10.0
+"""s that a worker may be silent once the client has said that it sends no more."""
+
+
+class Answer:
+    """One answer whose head has been read; `ahead` is what came with it. Not for 101."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        upstream: Channel,
+        head: ResponseHead,
+        ahead: bytes,
+        seconds: float,
+    ) -> None:
+        self._exchange = exchange
+        self._upstream = upstream
+        self._head = head
+        self._ahead = ahead
+        self._seconds = seconds
+        self._framing = _framing(head.length, exchange.head.minor)
+
+    async def relay(self) -> bool:
+        """Send it; return whether the upstream's connection may be used again.
+
+        Raises Refused while nothing has been sent, Cut later, Broken when the client is gone.
+        """
+        if self._head.length >= 0:
+            reusable = await self._relay_known(self._head.length)
+        else:
+            reusable = await self._relay_pieces()
+        return reusable and self._head.keep_alive
+
+    async def _relay_known(self, length: int) -> bool:
+        payload = self._ahead if len(self._ahead) <= length else self._ahead[:length]
+        await self._begin(payload, len(payload))
+        left = length - len(payload)
+        if left:
+            idle = self._exchange.client.door.limits.idle_timeout
+            try:
+                whole = await relay(
+                    self._upstream,
+                    self._exchange.client.channel,
+                    left,
+                    (patience(self._exchange, self._seconds), idle),
+                    self._moved,
+                )
+            except Broken as broken:
+                raise self._told_apart(broken) from broken
+            if not whole:
+                raise Cut("the worker ended inside its answer")
+        # More than was announced: whose answer that is nobody knows.
+        return len(self._ahead) <= length
+
+    async def _relay_pieces(self) -> bool:
+        decoder = ChunkedDecoder() if self._head.length == CHUNKED else None
+        try:
+            payload = decoder.receive(self._ahead) if decoder else self._ahead
+        except Malformed as fault:
+            raise Refused(502, f"the worker's answer is malformed: {fault.reason}") from fault
+        framed = self._framed(payload, last=decoder is not None and decoder.done)
+        await self._begin(framed, len(payload))
+        while decoder is None or not decoder.done:
+            data = await self._receive()
+            if not data and decoder is not None:
+                raise Cut("the worker ended inside its answer")
+            try:
+                payload = decoder.receive(data) if decoder else data
+            except Malformed as fault:
+                raise Cut(f"the worker's answer is malformed: {fault.reason}") from fault
+            last = not data if decoder is None else decoder.done
+            framed = self._framed(payload, last=last)
+            if framed:
+                await self._exchange.answer(framed)
+                self._moved(len(payload))
+            if last:
+                break
+        return decoder is not None and not decoder.rest
+
+    async def _begin(self, body: bytes, octets: int) -> None:
+        """Send the head and what there is of the body: so many octets without their framing."""
+        exchange = self._exchange
+        exchange.keep = exchange.may_keep() and self._framing != UNTIL_CLOSE
+        rendered = render_response(
+            self._head,
+            close=not exchange.keep,
+            client_minor=exchange.head.minor,
+            length=self._framing,
+            date=exchange.gateway.date(),
+        )
+        exchange.status = self._head.status
+        exchange.sent = octets
+        await exchange.answer(rendered + body)
+
+    async def _receive(self) -> bytes:
+        try:
+            return await self._upstream.recv(PIECE, patience(self._exchange, self._seconds))
+        except Broken as broken:
+            raise self._told_apart(broken) from broken
+
+    def _framed(self, payload: bytes, *, last: bool) -> bytes:
+        if self._framing != CHUNKED:
+            return payload
+        return encode_chunk(payload) + LAST_CHUNK if last else encode_chunk(payload)
+
+    def _moved(self, count: int) -> None:
+        self._exchange.sent += count
+
+    def _told_apart(self, broken: Broken) -> Exception:
+        if broken.channel is self._upstream:
+            return Cut(f"the worker broke inside its answer: {broken}")
+        return broken
+
+
+def patience(exchange: Exchange, seconds: float) -> float:
+    """Return how long to wait for the worker: less when the client may be gone."""
+    if exchange.client.channel.ended:
+        return min(seconds, HALF_CLOSED_PATIENCE)
+    return seconds
+
+
+def _framing(length: int, client_minor: int) -> int:
+    """Return how the client gets a body of this length; only HTTP/1.1 knows chunks."""
+    if length >= 0:
+        return length
+    return CHUNKED if client_minor else UNTIL_CLOSE

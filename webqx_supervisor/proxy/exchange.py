@@ -1,0 +1,120 @@
+"""One request and its answer, from the head to the last octet and the line in the access log."""
+
+from webqx_supervisor.core.wire.messages import RequestHead
+from webqx_supervisor.core.wire.writer import ALLOW, render_error
+from webqx_supervisor.net.channel import Broken, Stalled
+from webqx_supervisor.proxy.accesslog import Record
+from webqx_supervisor.proxy.gateway import Client, Gateway
+from webqx_supervisor.proxy.refusal import Cut, Refused
+from webqx_supervisor.proxy.upload import Upload
+
+CLIENT_WENT_AWAY = 499
+"""The status in the log of a request whose client did not wait for one (nginx' word for it)."""
+
+
+class Exchange:
+    """What is known of one exchange; forward() and relay_answer() fill it in as they go."""
+
+    __slots__ = (
+        "began",
+        "client",
+        "gateway",
+        "head",
+        "keep",
+        "number",
+        "reason",
+        "retries",
+        "sent",
+        "status",
+        "upload",
+        "upstream",
+    )
+
+    def __init__(self, gateway: Gateway, client: Client, head: RequestHead) -> None:
+        self.gateway = gateway
+        self.client = client
+        self.head = head
+        self.keep = False
+        """The client's connection is good for another request."""
+        self.upload: Upload | None = None
+        """The body, if there is one."""
+        self.status = 0
+        """Of the answer whose head has been sent; 0 before."""
+        self.sent = 0
+        """Octets of the answer's body that have been sent."""
+        self.upstream = ""
+        self.retries = 0
+        self.reason = ""
+        self.began = gateway.reactor.now
+        self.number = client.request = gateway.log.next_request()
+
+    def may_keep(self) -> bool:
+        """Say whether the connection could carry another request after this one, as of now."""
+        whole = self.upload.finished if self.upload is not None else not self.head.length
+        return whole and self.head.keep_alive and not self.gateway.leaving
+
+    async def answer(self, octets: bytes) -> None:
+        """Send a part of the answer. Raises Broken."""
+        await self.client.channel.send_all(octets, self.client.door.limits.idle_timeout)
+
+    async def refuse(self, refused: Refused) -> None:
+        """Answer the request here. Raises Broken, and Cut when it is too late for that."""
+        if self.status:
+            raise Cut(refused.reason)
+        self.keep = self.may_keep()
+        self.reason = refused.reason
+        await self.answer(
+            render_error(
+                refused.status,
+                request_id=self.gateway.log.request_id(self.number),
+                reason=refused.reason,
+                close=not self.keep,
+                head_only=self.head.method == b"HEAD",
+                extra=self.gateway.date() + refused.extra,
+            )
+        )
+        self.status = refused.status
+
+    async def answer_options(self) -> None:
+        """Answer a request that asks the server as such (RFC 9110 section 9.3.7)."""
+        self.keep = self.may_keep()
+        close = b"" if self.keep else b"Connection: close\r\n"
+        self.status = 204
+        await self.answer(
+            b"HTTP/1.1 204 No Content\r\n" + self.gateway.date() + ALLOW + close + b"\r\n"
+        )
+
+    def cut(self, reason: str) -> None:
+        """End the connection so that the client cannot take what it got for the whole."""
+        self.keep = False
+        self.reason = reason
+        self.client.channel.abort()
+
+    def lost(self, broken: Broken) -> None:
+        """Note that the client can no longer be reached."""
+        self.keep = False
+        self.reason = f"client: {broken}"
+        if isinstance(broken, Stalled):
+            self.client.channel.abort()
+
+    def record(self) -> None:
+        """Write the line of the access log."""
+        status = self.status or CLIENT_WENT_AWAY
+        if not self.status and not self.reason:
+            self.reason = "the client went away"
+        self.gateway.requests += 1
+        self.gateway.log.record(
+            Record(
+                self.gateway.reactor.now,
+                self.began,
+                self.client.ip,
+                self.head.method,
+                self.head.target,
+                status,
+                self.sent,
+                self.upstream,
+                self.number,
+                self.retries,
+                self.reason,
+            )
+        )

@@ -1,0 +1,103 @@
+"""What all connections of one proxy share: the table in force, the log, who is connected."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import trio
+
+from webqx_supervisor.core.routing import Router
+from webqx_supervisor.core.wire.headers import forwarded_block
+from webqx_supervisor.core.wire.writer import date_field
+from webqx_supervisor.model.gateway import Limits, Route, Table
+from webqx_supervisor.net.channel import Channel
+from webqx_supervisor.net.reactor import Reactor, Task
+from webqx_supervisor.proxy.accesslog import AccessLog
+from webqx_supervisor.proxy.refusal import Refused
+from webqx_supervisor.proxy.upstreams import Group, Upstreams
+
+
+class HasLimits(Protocol):
+    """A listener as its clients see it: a new table may change its limits at any time."""
+
+    name: str
+    limits: Limits
+
+
+@dataclass(slots=True, eq=False)
+class Client:
+    """One client connection. `ahead` holds octets received and not used yet."""
+
+    channel: Channel
+    ip: str
+    door: HasLimits
+    ahead: bytes = b""
+    request: int = 0
+    """The number of the latest request."""
+    busy: bool = False
+    """An exchange or a tunnel is going on."""
+    task: Task | None = None
+    forwarded: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.forwarded = forwarded_block(self.ip, "http")
+
+
+class Gateway:
+    """The shared state. `leaving`: every answer from now on is its connection's last."""
+
+    def __init__(self, reactor: Reactor, log: AccessLog, idle: Callable[[str], None]) -> None:
+        self.reactor = reactor
+        self.log = log
+        self.upstreams = Upstreams(reactor, idle)
+        self.clients: set[Client] = set()
+        self.requests = 0
+        self.leaving = False
+        self._empty = trio.Event()
+        self._router = Router(())
+        self._date = b""
+        self._date_until = 0.0
+
+    def apply(self, table: Table) -> list[str]:
+        """Bring a table into force; return the draining upstreams that have nothing in flight."""
+        self._router = Router(table.routes)
+        return self.upstreams.apply(table)
+
+    def route(self, listener: str, host: bytes, path: str) -> Group:
+        """Return the group that a request goes to. Raises Refused (404, 503)."""
+        route = self._router.match(listener, host, path)
+        if route is None:
+            raise Refused(404, "no route leads anywhere for this host and path")
+        return self._group(route)
+
+    def forget(self, client: Client) -> None:
+        """Note that a client's connection is closed."""
+        self.clients.discard(client)
+        client.task = None  # a circle less for the garbage collector
+        if self.leaving and not self.clients:
+            self._empty.set()
+
+    async def empty(self) -> None:
+        """Wait, while leaving, until no client is connected."""
+        if self.clients:
+            await self._empty.wait()
+
+    def date(self) -> bytes:
+        """Return a whole Date line, made once a second."""
+        if self.reactor.now >= self._date_until:
+            now = time.time()
+            self._date = date_field(now)
+            self._date_until = self.reactor.now + 1 - now % 1
+        return self._date
+
+    def _group(self, route: Route) -> Group:
+        group = self.upstreams.group(route.service)
+        if group is not None and (group.up or route.backup is None):
+            return group
+        backup = self.upstreams.group(route.backup) if route.backup else None
+        if backup is not None and backup.up:
+            return backup
+        if group is None:
+            raise Refused(503, f"service {route.service} is not known here")
+        return group

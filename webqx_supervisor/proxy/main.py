@@ -1,0 +1,133 @@
+"""A proxy's life: born with a link, fed with tables, ends when told to, by link or by signal.
+
+Nesting is the order of the end: the doors close first, then the connections get their time, and
+the link, which tells of both, goes last. Without the link the last table stays in force.
+"""
+
+import logging
+import math
+import os
+import signal
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+import trio
+
+from webqx_supervisor.control.link import Link, LinkClosed
+from webqx_supervisor.model.link import (
+    Applied,
+    Ask,
+    Count,
+    Idle,
+    Leave,
+    Message,
+    Report,
+    TableMessage,
+)
+from webqx_supervisor.net.reactor import Reactor
+from webqx_supervisor.proxy.accesslog import AccessLog
+from webqx_supervisor.proxy.doors import Doors
+from webqx_supervisor.proxy.gateway import Gateway
+
+SIGNALLED_LEAVE = 30.0
+"""s that SIGTERM leaves to what is in flight."""
+QUIET = 1.0
+"""s after which a connection that has nothing in flight is closed when leaving.
+
+Not at once: a request may just be on its way, and its answer then says that it is the last.
+"""
+
+_LOG = logging.getLogger(__name__)
+
+
+class Proxy:
+    """One proxy process, in a nursery of its own."""
+
+    def __init__(self, link: Link, folder: Path) -> None:
+        self.reactor = Reactor()
+        self.gateway = Gateway(self.reactor, AccessLog(self.reactor, folder), self._has_become_idle)
+        self._doors = Doors(self.gateway)
+        self._leave = trio.Event()
+        self._leave_timeout = SIGNALLED_LEAVE
+        self._link = link
+        # What is to be said is never long, and who says it must not wait.
+        self._outbox, self._unsaid = trio.open_memory_channel[Message](math.inf)
+
+    async def run(self) -> None:
+        """Serve until told to leave; return when nothing is in flight or the time is over."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.reactor.run)
+            nursery.start_soon(self._talk)
+            nursery.start_soon(self._listen)
+            nursery.start_soon(self._heed_signals)
+            await self._leave.wait()
+            self._doors.close()
+            with trio.move_on_after(self._leave_timeout):
+                await self._see_clients_off()
+            nursery.cancel_scope.cancel()
+        self.gateway.log.flush()
+
+    async def _see_clients_off(self) -> None:
+        gateway = self.gateway
+
+        async def dismiss_the_quiet() -> None:
+            for client in gateway.clients:
+                if not client.busy and client.task is not None:
+                    client.task.hurry(QUIET)
+
+        gateway.leaving = True
+        self.reactor.spawn(dismiss_the_quiet())
+        await gateway.empty()
+
+    async def _listen(self) -> None:
+        try:
+            while True:
+                self._obey(*await self._link.receive())
+        except LinkClosed:
+            _LOG.warning("the daemon is gone; the last table stays in force")
+
+    def _obey(self, message: Message, fds: Sequence[int]) -> None:
+        sockets = [socket.socket(fileno=fd) for fd in fds]
+        match message:
+            case TableMessage(table, names):
+                idle = self.gateway.apply(table)
+                self._doors.apply(table.listeners, dict(zip(names, sockets, strict=False)))
+                self._say(Applied(table.version))
+                if idle:
+                    self._say(Idle(tuple(idle)))
+            case Ask(ticket):
+                self._say(self._report(ticket))
+            case Leave(timeout):
+                self._leave_timeout = timeout
+                self._leave.set()
+            case _:
+                _LOG.warning("not for a proxy: %r", message)
+
+    def _report(self, ticket: int) -> Report:
+        upstreams = self.gateway.upstreams.all()
+        return Report(
+            ticket=ticket,
+            pid=os.getpid(),
+            connections=len(self.gateway.clients),
+            requests=self.gateway.requests,
+            counts=tuple(Count(each.id, each.in_flight, each.answered) for each in upstreams),
+        )
+
+    def _has_become_idle(self, upstream: str) -> None:
+        self._say(Idle((upstream,)))
+
+    def _say(self, message: Message) -> None:
+        self._outbox.send_nowait(message)
+
+    async def _talk(self) -> None:
+        async for message in self._unsaid:
+            try:
+                await self._link.send(message)
+            except LinkClosed:
+                _LOG.debug("nobody hears %r", message)
+
+    async def _heed_signals(self) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM) as signals:
+            async for _ in signals:
+                self._leave.set()

@@ -1,0 +1,36 @@
+"""How an exchange ends other than by a whole answer of a worker."""
+
+
+class Refused(Exception):  # noqa: N818 - what happens to the request
+    """The proxy answers the request itself: nothing of an answer has been sent yet."""
+
+    def __init__(self, status: int, reason: str, extra: bytes = b"") -> None:
+        super().__init__(f"{status}: {reason}")
+        self.status = status
+        self.reason = reason
+        self.extra = extra
+        """Whole field lines for the answer."""
+
+
+class Cut(Exception):  # noqa: N818 - what happens to the answer
+    """The answer has begun and cannot be completed: the client's connection is reset."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Unanswered(Exception):  # noqa: N818 - the state of the request
+    """An upstream took the claim but gave no answer; `sent` if it may have seen the request."""
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+
+
+class Unreachable(Unanswered):
+    """The upstream accepted no connection: it cannot have seen anything."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, sent=False)

@@ -1,0 +1,100 @@
+"""One client connection of a TCP listener: a tunnel to the first upstream that accepts it."""
+
+from webqx_supervisor.net.channel import Broken, Channel, Stalled
+from webqx_supervisor.net.poller import BROKEN
+from webqx_supervisor.proxy.accesslog import Record
+from webqx_supervisor.proxy.gateway import Client, Gateway
+from webqx_supervisor.proxy.reach import reach
+from webqx_supervisor.proxy.refusal import Refused, Unreachable
+from webqx_supervisor.proxy.tunnel import Tunnel
+from webqx_supervisor.proxy.upstreams import Group, LiveUpstream
+
+
+class Stream:
+    """Knows what its line in the access log will say."""
+
+    def __init__(self, gateway: Gateway, client: Client) -> None:
+        self._began = gateway.reactor.now
+        self._client = client
+        self._gateway = gateway
+        self._reason = ""
+        self._retries = 0
+        self._sent = 0
+        self._upstream = ""
+        client.request = gateway.log.next_request()
+
+    async def run(self) -> None:
+        """Carry the whole connection, then close it; with a reset if no worker took it."""
+        channel = self._client.channel
+        try:
+            await self._serve()
+        except Refused as refused:
+            self._reason = refused.reason
+            channel.abort()
+        except Broken as broken:
+            self._reason = str(broken)
+            if not isinstance(broken, Stalled):
+                channel.abort()
+        finally:
+            self._record()
+
+    async def _serve(self) -> None:
+        client, gateway = self._client, self._gateway
+        group = gateway.route(client.door.name, b"", "/")
+
+        def hung_up(_events: int) -> None:
+            if client.task is not None:
+                client.task.cancel()
+
+        client.channel.hook(BROKEN, hung_up)
+        until = gateway.reactor.now + group.forwarding.queue_timeout
+        while True:
+            upstream = await group.claim(until)
+            self._upstream = upstream.id
+            try:
+                await self._carry(group, upstream)
+            except Unreachable:
+                self._retries += 1
+            else:
+                return
+
+    async def _carry(self, group: Group, upstream: LiveUpstream) -> None:
+        gateway = self._gateway
+        channel: Channel | None = None
+        tunnel: Tunnel | None = None
+        try:
+            channel = await reach(gateway.reactor, group, upstream)
+            self._client.channel.unhook()
+            seconds = group.forwarding.tunnel_timeout
+            tunnel = Tunnel(gateway.reactor, self._client.channel, channel, seconds)
+            await tunnel.run()
+        finally:
+            if channel is not None:
+                channel.close()
+            if tunnel is not None:
+                self._sent = tunnel.sent
+            gateway.upstreams.release(upstream, answered=tunnel is not None)
+
+    def _record(self) -> None:
+        self._gateway.requests += 1
+        self._gateway.log.record(
+            Record(
+                self._gateway.reactor.now,
+                self._began,
+                self._client.ip,
+                b"TCP",
+                b"",
+                0,
+                self._sent,
+                self._upstream,
+                self._client.request,
+                self._retries,
+                self._reason,
+            )
+        )
+
+
+async def talk_tcp(gateway: Gateway, client: Client) -> None:
+    """Serve a client of a TCP listener."""
+    client.busy = True
+    await Stream(gateway, client).run()
