@@ -64,7 +64,7 @@ def until(condition: Callable[[], object], seconds: float = 20) -> object:
 async def auntil(condition: Callable[[], object], seconds: float = 20) -> object:
     """Do the same without blocking trio."""
     with trio.move_on_after(seconds):
-        while not (value := condition()):
+        while not (value := condition()):  # noqa: ASYNC110 - conditions outside of this process
             await trio.sleep(0.01)
         return value
     raise AssertionError(f"not true within {seconds} s: {condition}")

@@ -6,16 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from webqx_supervisor.config.files import (
-    LONGEST_SOCKET,
-    Places,
-    locate,
-    prepare,
-    read_services_toml,
-    remember,
-    write_atomically,
-)
+from webqx_supervisor.config.files import locate, prepare, read_services_toml, remember
 from webqx_supervisor.config.names import default_daemon_name
+from webqx_supervisor.config.places import LONGEST_SOCKET, Places, write_atomically
 from webqx_supervisor.model.errors import ConfigError, WebqxError
 
 ROOT = Path(__file__).parents[2]

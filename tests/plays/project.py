@@ -114,11 +114,10 @@ class Project:
         mine = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                if process.environ().get("WEBQX_SV_HOME") == str(self.home) or (
-                    process.cmdline() and str(self.home) in " ".join(process.cmdline())
-                ):
-                    if process.status() != psutil.STATUS_ZOMBIE:
-                        mine.append(process)
+                env, words = process.environ(), " ".join(process.cmdline())
+                ours = env.get("WEBQX_SV_HOME") == str(self.home) or str(self.home) in words
+                if ours and process.status() != psutil.STATUS_ZOMBIE:
+                    mine.append(process)
         return mine
 
     def clean_up(self):

@@ -1,4 +1,4 @@
-"""`apply` makes what runs match the file, and touches nothing else; a wrong file changes nothing."""
+"""`apply` makes what runs match the file and touches nothing else; a wrong file changes nothing."""
 
 import socket
 

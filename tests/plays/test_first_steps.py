@@ -124,11 +124,18 @@ def test_verbs_name_what_is_not_there(project):
 
 
 def test_port_service_and_instance_are_filled_in(project):
-    script = "import http.server, sys, os; print('args', sys.argv[1:], os.environ['ME'], flush=True); http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), http.server.BaseHTTPRequestHandler).serve_forever()"
-    (project.folder / "s.py").write_text(script)
+    (project.folder / "s.py").write_text(SHOWS_ITS_WORDS)
     project.service(f"{PYTHON} s.py {{port}} {{instance}}", ME="{service}-{instance}").cli("start")
     log = project.cli("logs", "api:2")
     assert f"args ['{project.port + 1}', '2'] api-2" in log
+
+
+SHOWS_ITS_WORDS = """
+import http.server, os, sys
+print("args", sys.argv[1:], os.environ["ME"], flush=True)
+address = ("127.0.0.1", int(sys.argv[1]))
+http.server.HTTPServer(address, http.server.BaseHTTPRequestHandler).serve_forever()
+"""
 
 
 def test_a_service_without_a_port_runs_too(project):

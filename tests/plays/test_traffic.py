@@ -161,7 +161,10 @@ def test_a_stopped_service_answers_503_at_once_with_an_id(project):
     [
         (b"GET / HTTP/1.1\r\n\r\n", b"400"),
         (
-            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            (
+                b"POST / HTTP/1.1\r\nHost: a\r\n"
+                b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+            ),
             b"400",
         ),
         (b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", b"400"),

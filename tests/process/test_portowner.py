@@ -17,6 +17,7 @@ with socket.create_server(("127.0.0.1", 0)) as listening:
 """
 
 ASK_AS_NOBODY = """
+import psutil  # while root may still read where it is installed
 import os, sys
 from webqx_supervisor.process.portowner import CannotStart, check_free
 if os.getuid() == 0:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from webqx_supervisor.config import wanted
-from webqx_supervisor.config.files import Places, prepare, remember
+from webqx_supervisor.config.files import prepare, remember
+from webqx_supervisor.config.places import Places
 from webqx_supervisor.control.client import Client
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import WebqxError

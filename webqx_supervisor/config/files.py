@@ -1,51 +1,19 @@
-"""Where things are: a services.toml, and the state folder, socket and logs of its daemon.
+"""Find the daemon that belongs to a services.toml, and make its folders.
 
 Every `webqx-sv status` comes through here, so this imports next to nothing.
 """
 
 import fcntl
-import hashlib
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from webqx_supervisor.config.lines import key_lines
 from webqx_supervisor.config.names import checked_name, default_daemon_name
 from webqx_supervisor.config.phrases import found
+from webqx_supervisor.config.places import Places, digest, write_atomically
 from webqx_supervisor.config.syntax import load
 from webqx_supervisor.model.errors import ConfigError, Problem, WebqxError
-
-LONGEST_SOCKET = 100
-"""Bytes of a socket's path: sun_path of unix(7) holds 107 on Linux, 103 on macOS."""
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """The paths that belong to one daemon; all absolute."""
-
-    file: Path
-    state_dir: Path
-    socket: Path
-    lock: Path
-    logs: Path
-    wanted: Path
-    journal: Path
-    daemon_log: Path
-
-    @classmethod
-    def at(cls, file: Path, state_dir: Path) -> "Places":
-        """Name the paths below a state folder. Nothing is looked up or made."""
-        return cls(
-            file=file,
-            state_dir=state_dir,
-            socket=_socket(state_dir),
-            lock=state_dir / "lock",
-            logs=state_dir / "logs",
-            wanted=state_dir / "wanted.json",
-            journal=state_dir / "journal.json",
-            daemon_log=state_dir / "daemon.log",
-        )
 
 
 def read_services_toml(file: Path) -> str:
@@ -106,26 +74,6 @@ def remember(places: Places) -> None:
     write_atomically(pointer, os.fsencode(places.state_dir))
 
 
-def write_atomically(path: Path, data: bytes, mode: int = 0o600, *, durable: bool = True) -> None:
-    """Replace a file's content: after a crash it is the old or the new one, never a part.
-
-    With `durable` that holds for a crash of the machine too, at the price of an fsync(2).
-    Raises OSError.
-    """
-    new = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-            os.fchmod(descriptor, mode)  # whatever the umask
-            file.write(data)
-            file.flush()
-            if durable:
-                os.fsync(descriptor)
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)  # it is there only after an error
-
-
 def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - links are not followed, see default_daemon_name
 
@@ -164,7 +112,7 @@ def _home() -> Path:
 
 
 def _pointer(file: Path) -> Path:
-    return _home() / "by-file" / _digest(file)[:16]
+    return _home() / "by-file" / digest(file)[:16]
 
 
 def _remembered(file: Path) -> Path | None:
@@ -190,15 +138,6 @@ def _is_held(lock: Path) -> bool:
         os.close(descriptor)
 
 
-def _socket(state_dir: Path) -> Path:
-    socket = state_dir / "daemon.sock"
-    if len(os.fsencode(socket)) <= LONGEST_SOCKET:
-        return socket
-    # Not XDG_RUNTIME_DIR: it goes at logout, which a daemon outlives, and cron does not have it.
-    folder = Path(f"/tmp/webqx-sv-{os.getuid()}")  # noqa: S108 - see _check_socket_folder
-    return folder / f"{_digest(state_dir)[:12]}.sock"
-
-
 def _check_socket_folder(places: Places) -> None:
     """Refuse a folder that somebody else made in /tmp: whoever owns it could answer for us."""
     folder = places.socket.parent
@@ -210,7 +149,3 @@ def _check_socket_folder(places: Places) -> None:
         return
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid() or info.st_mode & 0o077:
         raise WebqxError(f"{folder} is not a folder of this user alone; it holds the socket")
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha1(os.fsencode(path), usedforsecurity=False).hexdigest()

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from webqx_supervisor.config.files import write_atomically
+from webqx_supervisor.config.places import write_atomically
 from webqx_supervisor.model.codec import from_plain, to_plain
 from webqx_supervisor.model.config import Config
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 
 from webqx_supervisor.config import wanted
-from webqx_supervisor.config.files import Places
+from webqx_supervisor.config.places import Places
 from webqx_supervisor.daemon.main import Daemon
 from webqx_supervisor.process.output import Output
 

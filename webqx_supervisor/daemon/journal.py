@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from webqx_supervisor.config.files import write_atomically
+from webqx_supervisor.config.places import write_atomically
 from webqx_supervisor.model.codec import from_plain, to_plain
 from webqx_supervisor.model.status import WorkerState
 

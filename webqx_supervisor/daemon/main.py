@@ -13,7 +13,7 @@ from functools import partial
 import trio
 
 from webqx_supervisor.config import wanted
-from webqx_supervisor.config.files import Places
+from webqx_supervisor.config.places import Places
 from webqx_supervisor.control import fdstore
 from webqx_supervisor.control.server import serve
 from webqx_supervisor.core.reconcile import Change

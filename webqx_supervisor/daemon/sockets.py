@@ -13,12 +13,12 @@ import trio
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.model.gateway import Listener
+from webqx_supervisor.net.listeners import listen, parse_bind
 from webqx_supervisor.process import portowner
 
 log = logging.getLogger(__name__)
 
 PREFIX = "listen="
-BACKLOG = 4096
 RETRY = 5.0
 Key = tuple[str, str]
 """(listener, bind), as TableMessage names a socket."""
@@ -78,7 +78,7 @@ class ListeningSockets:
         name, bind = key
         found = self._found.pop(bind, None)
         try:
-            self.open[key] = found or _bound(bind)
+            self.open[key] = found or listen(bind)
         except OSError as error:
             self.problems[key] = _explain(bind, error)
             return
@@ -87,31 +87,8 @@ class ListeningSockets:
             self._registry.tell("listening", f"listener {name} on {bind}")
 
 
-def _bound(bind: str) -> socket.socket:
-    host, port = split_bind(bind)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listening.setblocking(False)
-        listening.bind((host, port))
-        listening.listen(BACKLOG)
-    except OSError:
-        listening.close()
-        raise
-    return listening
-
-
-def split_bind(bind: str) -> tuple[str, int]:
-    """Take `127.0.0.1:3000` or `[::]:80` apart."""
-    host, _, port = bind.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
 def _explain(bind: str, error: OSError) -> str:
-    holder = portowner.holder(split_bind(bind)[1])
+    holder = portowner.holder(parse_bind(bind)[1])
     if holder is not None:
         return f"{bind} is held by pid {holder.pid} ({holder.command})"
     return f"cannot listen on {bind}: {error.strerror}"

@@ -39,6 +39,6 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         first = getattr(signal, "SIGRTMIN", number)  # macOS has no real-time signals
-        if number > first:
+        if first < number < getattr(signal, "SIGRTMAX", 0):
             return f"SIGRTMIN+{number - first}"
         return f"signal {number}"

@@ -6,8 +6,6 @@ import shlex
 import socket
 from dataclasses import dataclass
 
-import psutil
-
 from webqx_supervisor.model.errors import CannotStart
 
 # Linux needs only the wildcards; BSDs let a wildcard share its port with a loopback address.
@@ -45,6 +43,8 @@ def holder(port: int) -> Holder | None:
 
     None when nobody does or when it is not visible to this user. Blocks for some 10 ms.
     """
+    import psutil  # noqa: PLC0415 - only for this error; without it the daemon is 1 MB smaller
+
     try:
         sockets = psutil.net_connections("tcp")
     except psutil.AccessDenied:  # macOS shows this to root only
@@ -68,6 +68,8 @@ def _can_bind(family: socket.AddressFamily, host: str, port: int) -> bool:
 
 
 def _describe(pid: int) -> Holder:
+    import psutil  # noqa: PLC0415 - as in holder()
+
     command = ""
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)

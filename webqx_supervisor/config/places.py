@@ -1,0 +1,74 @@
+"""Where one daemon keeps its state, socket and logs; all that the daemon needs of this room.
+
+Kept apart from `files`, so that the daemon does not carry the reader of TOML.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+LONGEST_SOCKET = 100
+"""Bytes of a socket's path: sun_path of unix(7) holds 107 on Linux, 103 on macOS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The paths that belong to one daemon; all absolute."""
+
+    file: Path
+    state_dir: Path
+    socket: Path
+    lock: Path
+    logs: Path
+    wanted: Path
+    journal: Path
+    daemon_log: Path
+
+    @classmethod
+    def at(cls, file: Path, state_dir: Path) -> "Places":
+        """Name the paths below a state folder. Nothing is looked up or made."""
+        return cls(
+            file=file,
+            state_dir=state_dir,
+            socket=_socket(state_dir),
+            lock=state_dir / "lock",
+            logs=state_dir / "logs",
+            wanted=state_dir / "wanted.json",
+            journal=state_dir / "journal.json",
+            daemon_log=state_dir / "daemon.log",
+        )
+
+
+def write_atomically(path: Path, data: bytes, mode: int = 0o600, *, durable: bool = True) -> None:
+    """Replace a file's content: after a crash it is the old or the new one, never a part.
+
+    With `durable` that holds for a crash of the machine too, at the price of an fsync(2).
+    Raises OSError.
+    """
+    new = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+            os.fchmod(descriptor, mode)  # whatever the umask
+            file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(descriptor)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)  # it is there only after an error
+
+
+def _socket(state_dir: Path) -> Path:
+    socket = state_dir / "daemon.sock"
+    if len(os.fsencode(socket)) <= LONGEST_SOCKET:
+        return socket
+    # Not XDG_RUNTIME_DIR: it goes at logout, which a daemon outlives, and cron does not have it.
+    folder = Path(f"/tmp/webqx-sv-{os.getuid()}")  # noqa: S108 - its owner and mode are checked in files
+    return folder / f"{digest(state_dir)[:12]}.sock"
+
+
+def digest(path: Path) -> str:
+    """Return a stable name for a path, in hexadecimal."""
+    return hashlib.sha1(os.fsencode(path), usedforsecurity=False).hexdigest()
