@@ -150,6 +150,16 @@ def test_scale_passes_the_number_on(daemon, run, instances):
     assert daemon.asked == [("POST", "/scale", {"service": "api", "instances": instances})]
 
 
+def test_scale_saves_the_number_into_the_file_when_asked(daemon, run, file):
+    text = "[services.api] # mine\ncommand = 'x'\ninstances = 2 # two\n"
+    file.write_text(text)
+    daemon.answers["POST", "/scale"] = (200, {"name": "api", "from": 2, "to": 5, "failed": []})
+    assert run("scale", "api", "+3").exit_code == 0
+    assert file.read_text() == text
+    assert run("scale", "api", "+3", "--save").exit_code == 0
+    assert file.read_text() == text.replace("= 2", "= 5")
+
+
 def test_scale_takes_its_options_behind_a_negative_number_too(daemon, run):
     answer = {"name": "api", "from": 2, "to": 1, "failed": []}
     daemon.answers["POST", "/scale"] = (200, answer)

@@ -258,3 +258,43 @@ def test_an_order_by_hand_outlives_the_daemon(project):
     os.kill(project.status()["daemon"]["pid"], signal.SIGKILL)
     helpers.until(lambda: project.run("status").returncode == 0)
     assert project.workers() == []
+
+
+def test_a_proxy_born_after_the_start_is_taken_over_by_the_next_daemon(project):
+    project.service().cli("start")
+    (first,) = project.status()["proxies"]
+    os.kill(first["pid"], signal.SIGKILL)
+
+    def second():
+        pids = [proxy["pid"] for proxy in project.status()["proxies"]]
+        return pids if pids and pids != [first["pid"]] else None
+
+    pids = helpers.until(second)
+    assert httpx.get(project.url).status_code == 200
+    os.kill(project.status()["daemon"]["pid"], signal.SIGKILL)
+    helpers.until(lambda: project.run("status").returncode == 0)
+    assert [proxy["pid"] for proxy in project.status()["proxies"]] == pids
+    assert httpx.get(project.url).status_code == 200
+
+
+def test_sighup_applies_the_edited_file(project):
+    project.service().cli("start")
+    daemon = project.status()["daemon"]["pid"]
+    project.service(NOTE="edited")
+    os.kill(daemon, signal.SIGHUP)
+    helpers.until(lambda: httpx.get(project.url).json()["note"] == "edited")
+    project.write("[services.api]\ncommand = 7\n")
+    os.kill(daemon, signal.SIGHUP)
+    settled_event(project, "services.api.command")
+    assert project.status()["daemon"]["pid"] == daemon
+
+
+def test_proxies_are_added_and_removed_by_apply(project):
+    text = project.service().file.read_text()
+    project.cli("start")
+    project.write(text + "[daemon]\nproxies = 2\n").cli("apply")
+    helpers.until(lambda: len(project.status()["proxies"]) == 2)
+    assert httpx.get(project.url).status_code == 200
+    project.write(text).cli("apply")
+    helpers.until(lambda: len(project.status()["proxies"]) == 1)
+    assert httpx.get(project.url).status_code == 200

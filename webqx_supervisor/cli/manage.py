@@ -14,7 +14,8 @@ from webqx_supervisor.cli.options import (
     json_option,
     services_argument,
 )
-from webqx_supervisor.config.files import locate
+from webqx_supervisor.config.files import locate, read_services_toml
+from webqx_supervisor.config.places import write_atomically
 from webqx_supervisor.model.errors import NoSuchService, WebqxError
 
 
@@ -106,11 +107,14 @@ def reload(services: tuple[str, ...], file: Path, as_json: bool) -> None:
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("service")
 @click.argument("instances", metavar="N|+N|-N|max")
+@click.option("--save", is_flag=True, help="Write the number into services.toml as well.")
 @file_option
 @json_option
-def scale(service: str, instances: str, file: Path, as_json: bool) -> None:
-    """Change how many workers a service has."""
+def scale(service: str, instances: str, save: bool, file: Path, as_json: bool) -> None:
+    """Change how many workers a service has, until the next start or for good."""
     answer = call(file, "POST", "/scale", {"service": service, "instances": instances})
+    if save:
+        _save_instances(file, service, answer["to"])
     if as_json:
         click.echo(render.as_json(answer))
     else:
@@ -129,6 +133,14 @@ def apply(file: Path, as_json: bool) -> None:
     else:
         click.echo("\n".join(map(render.change, answer["changes"])) or "nothing to change")
     _fail_if_any(answer, "could not be changed")
+
+
+def _save_instances(file: Path, service: str, instances: int) -> None:
+    from webqx_supervisor.config.edit import set_instances
+
+    edited = set_instances(read_services_toml(file), service, instances)
+    target = file.resolve()  # a link stays a link
+    write_atomically(target, edited.encode(), target.stat().st_mode & 0o777)
 
 
 def _tell(done: str, names: Sequence[str]) -> None:

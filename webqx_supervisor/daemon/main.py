@@ -30,6 +30,7 @@ from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.services import Failure, Services
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.status import Survey
+from webqx_supervisor.model.errors import WebqxError
 from webqx_supervisor.model.gateway import Table
 from webqx_supervisor.process.identity import boot_id
 from webqx_supervisor.process.output import Output
@@ -48,7 +49,8 @@ class Daemon:
         self._asked = asked
         self._inherited = fdstore.inherited()
         self._lock = self._inherited.pop("lock", [])  # open as long as we live: one daemon only
-        self._entries = journal.read(places.journal)
+        self._saved = journal.read(places.journal)
+        self._adopting = True  # until then the journal of the daemon before counts
         self._store = fdstore.FdStore()
         self._registry = Registry()
         self._orphans = Orphans()
@@ -76,7 +78,7 @@ class Daemon:
 
     async def run(self) -> None:
         """Live until told to stop; then let everything end in order."""
-        adoption = Adoption(self._entries, self._inherited, self._orphans)
+        adoption = Adoption(self._saved, self._inherited, self._orphans)
         self._sockets.adopt(self._inherited)
         self._sockets.follow(self._services.config.listeners)
         async with trio.open_nursery() as workers:
@@ -89,6 +91,8 @@ class Daemon:
                 count = self._services.config.proxies
                 await proxies.start(partial(self._proxies.run, count, adoption.proxies()))
                 adoption.close_rest()
+                self._adopting = False
+                workers.start_soon(self._keep_journal)
                 await self._open_doors(adoption.orders())
                 await self._proxies.leave(self._last_requests())
             self._services.close()
@@ -132,8 +136,19 @@ class Daemon:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
             task_status.started()
             async for number in received:
-                if number != signal.SIGHUP:
+                if number == signal.SIGHUP:
+                    await self._apply_on_signal()
+                else:
                     self._stopping.set()
+
+    async def _apply_on_signal(self) -> None:
+        try:
+            _, failures = await self._apply_file()
+        except WebqxError as error:
+            self._registry.tell("refused", f"SIGHUP: {error}")
+            return
+        for failure in failures:
+            self._registry.tell("failed", failure.reason, service=failure.name)
 
     async def _apply_file(self) -> tuple[Sequence[Change], list[Failure]]:
         async with self._applying:
@@ -151,7 +166,14 @@ class Daemon:
         drains = [service.stop.drain for service in self._services.config.services]
         return min(LAST_REQUESTS, max(drains, default=0.0))
 
+    async def _keep_journal(self) -> None:
+        while True:
+            self._save()
+            await self._registry.next_change()
+
     def _save(self) -> None:
+        if self._adopting:
+            return
         supervisors = self._services.all()
         workers = (worker.entry() for each in supervisors for worker in each.everyone)
         entries = journal.Entries(
@@ -160,4 +182,6 @@ class Daemon:
             workers=tuple(entry for entry in workers if entry is not None),
             proxies=self._proxies.entries(),
         )
-        journal.write(self._places.journal, entries)
+        if entries != self._saved:
+            self._saved = entries
+            journal.write(self._places.journal, entries)
