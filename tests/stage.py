@@ -192,6 +192,7 @@ class Stage:
         self,
         *upstreams: ScriptedUpstream,
         draining: Sequence[ScriptedUpstream] = (),
+        closing: Sequence[ScriptedUpstream] = (),
         expecting: bool = True,
         reason: str = "",
     ) -> None:
@@ -199,8 +200,12 @@ class Stage:
         self.version += 1
         up = [each.model for each in upstreams]
         drained = [
-            Upstream(each.model.id, "127.0.0.1", each.port, 1, UpstreamState.DRAINING)
-            for each in draining
+            replace(each.model, state=state)
+            for state, upstreams_in_it in (
+                (UpstreamState.DRAINING, draining),
+                (UpstreamState.CLOSING, closing),
+            )
+            for each in upstreams_in_it
         ]
         group = UpstreamGroup("api", (*up, *drained), self.forwarding, expecting, reason)
         listener = Listener("web", ("here",), self.protocol, self.limits)

@@ -1,10 +1,10 @@
 import pytest
 import trio
 from helpers import auntil
-from stage import Stage, echo, ok, request
+from stage import SECONDS, Stage, echo, ok, request
 
 from webqx_supervisor.model.gateway import Forwarding
-from webqx_supervisor.model.link import Idle
+from webqx_supervisor.model.link import Idle, Leave
 
 
 async def parked(stage: Stage, count: int) -> None:
@@ -125,3 +125,44 @@ async def test_a_service_that_disappears_refuses_who_waits_for_it(stage: Stage):
     status, _, body = await client.answer()
     assert status == 503
     assert b"gone" in body
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+async def test_closing_ends_what_has_no_end_and_lets_the_rest_finish(stage: Stage, leaving):
+    release = trio.Event()
+
+    async def worker(peer):
+        path = (await peer.head()).split(b" ")[1]
+        if path == b"/events":
+            stream = b"Content-Type: text/event-stream\r\n\r\ndata: 1\n\n"
+            await peer.send(b"HTTP/1.1 200 OK\r\n" + stream)
+        elif path == b"/ws":
+            upgrade = b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+            await peer.send(b"HTTP/1.1 101 Switching Protocols\r\n" + upgrade)
+        else:
+            await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
+            await release.wait()
+            await peer.send(b"half")
+        await peer.rest()
+
+    upstream = await stage.upstream(worker)
+    await stage.apply(upstream)
+    events, websocket, finite = [await stage.connect() for _ in range(3)]
+    await events.send(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
+    await events.until(b"data: 1\n\n\r\n")
+    await websocket.send(
+        b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    )
+    await websocket.head()
+    await finite.send(b"GET /finite HTTP/1.1\r\nHost: a\r\n\r\n")
+    await finite.until(b"half")
+    if leaving:
+        await stage.link.send(Leave(SECONDS))
+    else:
+        await stage.apply(closing=[upstream])
+    assert await events.rest() == b""
+    assert await websocket.rest() == b""
+    release.set()
+    assert await finite.exactly(4) == b"half"
+    if not leaving:
+        await stage.hears(Idle((upstream.model.id,)))

@@ -42,11 +42,13 @@ class Adoption:
         # Of two with one number the proven one gets the place, and the other one leaves.
         for entry in sorted(self._entries.workers, key=lambda each: _PLACE.get(each.state, 2)):
             process = self._find(entry.pid, entry.start_time)
-            if process is not None:
-                await self._adopt_worker(entry, process, services, resources)
+            supervisor = known.get(entry.service)
+            if supervisor is not None:
+                self._collect(entry, supervisor.service, resources)
+            if process is not None and supervisor is not None:
+                self._adopt_worker(entry, process, supervisor, resources)
             else:
-                identity = Identity(entry.pid, entry.start_time, self._entries.boot_id)
-                await tree.kill_leftovers(identity, entry.cookie)
+                ending.start_soon(self._end, entry, resources)
 
     def orders(self) -> tuple[Order, ...]:
         """Return what was asked for by hand; a reboot ends it, and services.toml counts again."""

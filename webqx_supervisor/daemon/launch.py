@@ -11,8 +11,10 @@ import trio
 
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.core.placeholders import fill
+from webqx_supervisor.core.ports import LAST_PORT
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
+from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.service import Service
 from webqx_supervisor.process import portowner, spawn
 from webqx_supervisor.process.output import Output
@@ -71,8 +73,10 @@ async def start(service: Service, instance: int, port: int | None, resources: Re
     """
     if port is not None:
         portowner.check_free(port)
+    elif service.port is not None:
+        raise CannotStart(f"no free port from {service.port} up to {LAST_PORT}")
     cookie = secrets.token_hex(8)
-    pipes = {stream: os.pipe() for stream in STREAMS}
+    pipes = _pipes()
     try:
         process = await spawn.start(
             spawn.Launch(
@@ -104,15 +108,28 @@ def collect(
     resources.output.attach(cookie, stream, reading, path, service.logs)
 
 
-async def forget(started: Started, resources: Resources) -> list[str]:
+async def forget(cookie: str, resources: Resources) -> list[str]:
     """Let go of the pipes of a process that has ended; return the last lines that it wrote."""
     with trio.move_on_after(LAST_WORDS):
-        await resources.output.closed(started.cookie)
-    lines = resources.output.tail(started.cookie)
-    resources.output.detach(started.cookie)
+        await resources.output.closed(cookie)
+    lines = resources.output.tail(cookie)
+    resources.output.detach(cookie)
     for stream in STREAMS:
-        resources.store.remove(stored_name(started.cookie, stream))
+        resources.store.remove(stored_name(cookie, stream))
     return lines
+
+
+def _pipes() -> dict[str, tuple[int, int]]:
+    pipes: dict[str, tuple[int, int]] = {}
+    try:
+        for stream in STREAMS:
+            pipes[stream] = os.pipe()
+    except OSError as error:
+        for ends in pipes.values():
+            for end in ends:
+                os.close(end)
+        raise CannotStart(f"no pipe for its output: {error.strerror}") from error
+    return pipes
 
 
 def _filled(text: str, service: Service, instance: int, port: int | None) -> str:

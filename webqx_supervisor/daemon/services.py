@@ -153,7 +153,11 @@ class Services:
                 case reconcile.Retuned(service.name):
                     self._supervisors[service.name].retune(service)
                 case reconcile.Scaled(service.name, after=after):
-                    await self._supervisors[service.name].scale(after)
+                    supervisor = self._supervisors[service.name]
+                    if supervisor.stopped:
+                        supervisor.wanted = after
+                    else:
+                        await supervisor.scale(after)
 
     async def _reload(
         self, supervisor: Supervisor, service: Service | None, failures: list[Failure]
@@ -191,7 +195,7 @@ class Services:
         """Hold a worker's first start back until what it depends on is there."""
         for name, condition in worker.service.depends_on:
             await self._resources.registry.until(partial(self._met, worker, name, condition))
-        worker.waits("", blocked=False)
+        worker.waits_no_more()
 
     def _met(self, worker: Worker, name: str, condition: str) -> bool:
         supervisor = self._supervisors.get(name)
@@ -201,8 +205,10 @@ class Services:
         states = [WorkerState.RUNNING]
         if condition == "started":
             states.append(WorkerState.STARTING)
-        worker.waits(
-            f"waits for {name} ({condition})",
-            blocked=supervisor.stopped or any(other.failed for other in others),
-        )
+        worker.waits(f"waits for {name} ({condition})", partial(_will_not_be_up, supervisor))
         return bool(others) and all(other.state in states for other in others)
+
+
+def _will_not_be_up(supervisor: Supervisor) -> bool:
+    unwanted = supervisor.stopped or supervisor.wanted == 0
+    return unwanted or any(worker.failed for worker in supervisor.workers.values())

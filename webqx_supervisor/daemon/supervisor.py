@@ -4,8 +4,8 @@ Every verb holds the service's lock, so that two of them never interleave. What 
 several workers it does to all at once, except `reload`, which goes one by one.
 """
 
-import logging
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 
 import trio
 
@@ -15,11 +15,9 @@ from webqx_supervisor.core.reconcile import resize
 from webqx_supervisor.daemon.journal import Order
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.worker import Worker
-from webqx_supervisor.model.errors import NotReady
+from webqx_supervisor.model.errors import CannotStart, NotReady
 from webqx_supervisor.model.service import Service
 from webqx_supervisor.model.status import WorkerState
-
-log = logging.getLogger(__name__)
 
 
 class Supervisor:
@@ -105,6 +103,7 @@ class Supervisor:
         """Stop all workers: drain, signal, grace, kill."""
         async with self._lock:
             self.stopped = True
+            self._resources.save()  # first: a daemon that dies meanwhile is not to start them
             await self._dismiss(self.everyone)
         self._resources.save()
 
@@ -124,6 +123,7 @@ class Supervisor:
         """Have `wanted` workers: fill holes lowest first, let the highest numbers leave."""
         async with self._lock:
             self.wanted, self.stopped = wanted, False
+            self._resources.save()
             _, leaving = resize(wanted, self.workers)
             self._fill()
             await self._dismiss([self.workers[instance] for instance in leaving])
@@ -136,10 +136,9 @@ class Supervisor:
         newcomer that fails; all workers that are left go on as they were.
         """
         async with self._lock:
-            target = service or self.service
             for instance in sorted(self.workers):
-                await self._replace(self.workers[instance], target)
-            self.service = target
+                await self._replace(self.workers[instance], service or self.service)
+            self.service = service or self.service
             if not self.stopped:
                 self._fill()
         self._resources.save()
@@ -153,7 +152,8 @@ class Supervisor:
     def adopt(self, worker: Worker) -> None:
         """Take in a worker whose process an earlier daemon started."""
         unwanted = self.stopped or worker.instance > self.wanted
-        if unwanted or worker.instance in self.workers:
+        leaving = worker.state not in (WorkerState.STARTING, WorkerState.RUNNING)
+        if unwanted or leaving or worker.instance in self.workers:
             self._join(worker, self.passing)
             worker.leave()
         else:
@@ -170,9 +170,12 @@ class Supervisor:
         new = self._create(service, old.instance)
         new.on_trial, new.restarts = True, old.restarts
         self._join(new, self.passing)
-        await self._resources.registry.until(lambda: not new.on_trial or new.gone.is_set())
+        try:
+            await self._resources.registry.until(lambda: not new.on_trial or new.gone.is_set())
+        finally:
+            if new.on_trial:
+                new.leave()  # we were cancelled, or it is gone anyway
         if new.gone.is_set():
-            self.passing.remove(new)
             raise NotReady(f"{new.name}: {new.reason}", new.last_lines)
         self.passing.remove(new)
         self.passing.append(old)
@@ -180,7 +183,6 @@ class Supervisor:
         self._resources.registry.changed()
         old.leave()
         await old.gone.wait()
-        self.passing.remove(old)
         self._resources.save()
 
     def _fill(self) -> None:
@@ -192,7 +194,8 @@ class Supervisor:
         port = None
         if service.port is not None:
             taken = [worker.port for worker in self.everyone if worker.port is not None]
-            port = ports.pick(service.port, taken, self._reserved())
+            with suppress(CannotStart):  # the worker says so itself, and is FATAL
+                port = ports.pick(service.port, taken, self._reserved())
         return Worker(service, instance, port, self._resources)
 
     def _join(self, worker: Worker, room: list[Worker] | None = None) -> None:
@@ -204,22 +207,16 @@ class Supervisor:
         self._nursery.start_soon(self._live, worker)
 
     async def _live(self, worker: Worker) -> None:
-        """Live one worker's life. A fault of ours in it is that worker's end, not the daemon's."""
-        try:
-            await worker.live(lambda: self._gate(worker))
-        except Exception:
-            log.exception("the task of %s failed", worker.name)
-            worker.reason = "internal error, see the daemon's log"
-            worker.state = WorkerState.FATAL
-            self._resources.registry.changed()
+        """Live one worker's life, then clear its place: whoever asked it to leave may be gone."""
+        await worker.live(lambda: self._gate(worker))
+        if self.workers.get(worker.instance) is worker:
+            del self.workers[worker.instance]
+        if worker in self.passing:
+            self.passing.remove(worker)
+        self._resources.registry.changed()
 
     async def _dismiss(self, leaving: list[Worker]) -> None:
         for worker in leaving:
             worker.leave()
         for worker in leaving:
             await worker.gone.wait()
-            if self.workers.get(worker.instance) is worker:
-                del self.workers[worker.instance]
-            if worker in self.passing:
-                self.passing.remove(worker)
-        self._resources.registry.changed()

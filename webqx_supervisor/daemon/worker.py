@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 HOPELESS = 3
 """So many exits in a row without a healthy time count as a failed start."""
 
+_DOWN = (WorkerState.BACKOFF, WorkerState.EXITED, WorkerState.FATAL, WorkerState.STOPPED)
+
 
 class Worker:
     """What is seen of one worker, and the task that lives it.
@@ -50,8 +52,6 @@ class Worker:
         self.restarts = 0
         self.started: Started | None = None
         self.on_trial = False
-        self.blocked = False
-        """Waits for a dependency that has itself failed."""
         self.gone = trio.Event()
         self.last_lines: list[str] = []
         self._resources = resources
@@ -60,6 +60,7 @@ class Worker:
         self._drain_first = True
         self._nudged = trio.Event()
         self._verdict = ""
+        self._is_blocked: Callable[[], bool] = _never
 
     def __repr__(self) -> str:
         """Return `<Worker api:1 RUNNING pid 4711 port 3001>`."""
@@ -85,6 +86,11 @@ class Worker:
         identity = worker_id(self.service.name, self.instance, self.pid)
         state = UpstreamState.UP if up else UpstreamState.DRAINING
         return Upstream(identity, "127.0.0.1", self.port, self.pid, state)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether it waits for a dependency that will itself not be up soon."""
+        return self._is_blocked()
 
     @property
     def coming(self) -> bool:
@@ -130,8 +136,9 @@ class Worker:
 
     def retune(self, service: Service) -> None:
         """Take over a changed policy (health, stop, restart, logs) without touching the process."""
+        if service.restart != self.service.restart:
+            self._history = Restarts(service.restart)
         self.service = service
-        self._history = Restarts(service.restart)
 
     def leave(self, *, drain: bool = True) -> None:
         """Ask it to end for good; `gone` tells when. Without `drain` the signal comes at once."""
@@ -150,7 +157,11 @@ class Worker:
             if self.started is None:
                 await self._unless_leaving(gate)
             while not self._leaving.is_set():
-                rest = await self._one_process()
+                try:
+                    rest = await self._one_process()
+                except Exception:  # a fault of ours costs this process, not the daemon
+                    log.exception("the task of %s failed", self.name)
+                    rest = await self._give_up_on_process()
                 if self.on_trial:
                     return
                 await self._rest(rest)
@@ -163,6 +174,7 @@ class Worker:
     async def _one_process(self) -> float:
         """Start, watch and bury one process; return how long to rest before the next, in s."""
         if self.started is None:
+            self._nudged = trio.Event()
             self._go(Occasion.START)
             try:
                 self.started = await launch.start(
@@ -178,14 +190,27 @@ class Worker:
             monitor = Monitor(self, started, self._resources)
             nursery.start_soon(monitor.attend, self.state is WorkerState.RUNNING)
             await self._unless_leaving(started.process.wait)
-            if self._leaving.is_set():
-                await self._see_off(started)
-            ended = await started.process.wait()
-            rest = self._saw_exit(started, ended)
-            nursery.cancel_scope.cancel()
+            nursery.cancel_scope.cancel()  # one that leaves gets neither ready nor ill
+        if self._leaving.is_set():
+            await self._see_off(started)
+        rest = self._saw_exit(started, await started.process.wait())
         await tree.kill_leftovers(started.process.identity, started.cookie)
-        self.last_lines = await launch.forget(started, self._resources)
+        self.last_lines = await launch.forget(started.cookie, self._resources)
         return rest
+
+    async def _give_up_on_process(self) -> float:
+        """End what nobody watches any longer; return how long to rest before the next, in s."""
+        self.reason, self.healthy = "internal error, see the daemon's log", False
+        if self.state not in _DOWN:
+            self._go(Occasion.GIVE_UP)
+        if self.started is not None:
+            started = self.started
+            await self.end(started)
+            self.started, self._verdict = None, ""
+            self.last_lines = await launch.forget(started.cookie, self._resources)
+        self._tell("fatal", self.reason)
+        self._resources.save()
+        return self.service.restart.retry_fatal
 
     async def _see_off(self, started: Started) -> None:
         if self.state is WorkerState.RUNNING:
@@ -253,9 +278,6 @@ class Worker:
 
     async def _rest(self, seconds: float) -> None:
         """Wait for the next start; a nudge ends it, and so does `leave`."""
-        self._nudged = trio.Event()
-        if self._leaving.is_set():
-            return
         with trio.move_on_after(seconds):
             await self._nudged.wait()
 
@@ -266,11 +288,19 @@ class Worker:
             await wait()
             nursery.cancel_scope.cancel()
 
-    def waits(self, reason: str, *, blocked: bool) -> None:
-        """Take in what holds back the first start; `blocked`: and it will not come soon."""
-        if (self.reason, self.blocked) != (reason, blocked):
-            self.reason, self.blocked = reason, blocked
+    def waits(self, reason: str, is_blocked: Callable[[], bool]) -> None:
+        """Take in what holds back the first start, and how to ask whether that will not come soon.
+
+        Asked anew each time: what it waits for may have been started a moment ago.
+        """
+        self._is_blocked = is_blocked
+        if self.reason != reason:
+            self.reason = reason
             self._resources.registry.changed()
+
+    def waits_no_more(self) -> None:
+        """Take in that nothing holds back the first start."""
+        self.waits("", _never)
 
     def ready(self, uptime: float) -> None:
         """Take in that it answers: from now on it is in the rotation."""
@@ -292,6 +322,10 @@ class Worker:
         self._resources.registry.tell(
             kind, text, service=self.service.name, instance=self.instance, pid=pid
         )
+
+
+def _never() -> bool:
+    return False
 
 
 async def _then_cancel(wait: Callable[[], Awaitable[object]], scope: trio.CancelScope) -> None:

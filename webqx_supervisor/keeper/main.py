@@ -264,4 +264,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    # Not sys.exit: on its long way a signal would meet default handlers, and end it otherwise.
+    os._exit(main(sys.argv[1:]))

@@ -67,10 +67,12 @@ class Forwarding:
 
 
 class UpstreamState(StrEnum):
-    """Whether new exchanges may go to an upstream; a draining one finishes what it has."""
+    """Whether new exchanges may go to an upstream; one that is not UP finishes what it has."""
 
     UP = "up"
     DRAINING = "draining"
+    CLOSING = "closing"
+    """Draining, with nobody to take over: what has no end of its own is ended now."""
 
 
 @dataclass(frozen=True, slots=True)

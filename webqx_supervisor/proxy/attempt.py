@@ -1,5 +1,6 @@
 """One request sent over one upstream connection, and what comes back on it."""
 
+from webqx_supervisor.core.wire.headers import is_event_stream
 from webqx_supervisor.core.wire.messages import Malformed, MalformedAnswer, ResponseHead
 from webqx_supervisor.core.wire.parser import RESPONSE_HEAD_LIMIT, find_head, parse_response
 from webqx_supervisor.core.wire.writer import (
@@ -15,6 +16,7 @@ from webqx_supervisor.proxy.answer import Answer, patience
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.refusal import Refused, Unanswered
 from webqx_supervisor.proxy.tunnel import Tunnel
+from webqx_supervisor.proxy.upstreams import LiveUpstream
 
 INTERIM_LIMIT = 8
 """Interim answers (1xx) that one request may bring."""
@@ -27,7 +29,14 @@ _PIECE = 16 * 1024
 class Attempt:
     """Raises Unanswered, Refused, Cut; and Broken of the client's channel only."""
 
-    def __init__(self, exchange: Exchange, forwarding: Forwarding, channel: Channel) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        forwarding: Forwarding,
+        upstream: LiveUpstream,
+        channel: Channel,
+    ) -> None:
+        self._upstream = upstream
         self._channel = channel
         self._exchange = exchange
         self._forwarding = forwarding
@@ -47,6 +56,8 @@ class Attempt:
             if head.status == 101:
                 await self._switch(head, ahead)
                 return False
+            if head.length < 0 and is_event_stream(head.headers):
+                self._upstream.begin_endless(self._channel, exchange.client.channel)
             seconds = self._forwarding.response_timeout
             reusable = await Answer(exchange, self._channel, head, ahead, seconds).relay()
         finally:
@@ -165,6 +176,7 @@ class Attempt:
             self._channel,
             self._forwarding.tunnel_timeout,
         )
+        self._upstream.begin_endless(self._channel, client.channel)
         try:
             await exchange.answer(rendered + ahead)
             octets, client.ahead = client.ahead, b""

@@ -50,9 +50,10 @@ async def _attempt(exchange: Exchange, group: Group, upstream: LiveUpstream) -> 
         channel = upstream.pool.take(repeatable=_is_repeatable(exchange))
         if channel is None:
             channel = await reach(gateway.reactor, group, upstream)
-        reusable = await Attempt(exchange, group.forwarding, channel).run()
+        reusable = await Attempt(exchange, group.forwarding, upstream, channel).run()
     finally:
         if channel is not None:
+            upstream.end_endless(channel)
             if reusable and gateway.upstreams.keep(upstream):
                 upstream.pool.put(channel)
             else:

@@ -72,6 +72,8 @@ class Proxy:
         gateway = self.gateway
 
         async def dismiss_the_quiet() -> None:
+            for upstream in gateway.upstreams.all():
+                upstream.close_endless()
             for client in gateway.clients:
                 if not client.busy and client.task is not None:
                     client.task.hurry(QUIET)

@@ -67,9 +67,11 @@ class Stream:
             self._client.channel.unhook()
             seconds = group.forwarding.tunnel_timeout
             tunnel = Tunnel(gateway.reactor, self._client.channel, channel, seconds)
+            upstream.begin_endless(channel, self._client.channel)
             await tunnel.run()
         finally:
             if channel is not None:
+                upstream.end_endless(channel)
                 channel.close()
             if tunnel is not None:
                 self._sent = tunnel.sent

@@ -10,6 +10,7 @@ from webqx_supervisor.model.gateway import (
     UpstreamGroup,
     UpstreamState,
 )
+from webqx_supervisor.net.channel import Channel
 from webqx_supervisor.net.reactor import DeadlinePassed, ParkingLot, Reactor
 from webqx_supervisor.proxy.pool import Pool
 from webqx_supervisor.proxy.refusal import Refused
@@ -21,7 +22,18 @@ REFUSAL_MEMORY = 0.1
 class LiveUpstream:
     """One upstream with its figures; `in_flight` counts exchanges claimed and not released."""
 
-    __slots__ = ("answered", "draining", "host", "id", "in_flight", "pool", "port", "refused")
+    __slots__ = (
+        "_closing",
+        "_endless",
+        "answered",
+        "draining",
+        "host",
+        "id",
+        "in_flight",
+        "pool",
+        "port",
+        "refused",
+    )
 
     def __init__(self, reactor: Reactor, upstream: Upstream) -> None:
         self.id = upstream.id
@@ -32,9 +44,29 @@ class LiveUpstream:
         self.in_flight = 0
         self.answered = 0
         self.pool = Pool(reactor)
+        self._closing = False
+        self._endless: dict[Channel, Channel] = {}
 
     def __repr__(self) -> str:
         return f"<{self.id} {self.host}:{self.port} in flight {self.in_flight}>"
+
+    def begin_endless(self, channel: Channel, client: Channel) -> None:
+        """Note a tunnel or an event stream: it has no end that a drain could wait for."""
+        self._endless[channel] = client
+        if self._closing:
+            self.close_endless()
+
+    def end_endless(self, channel: Channel) -> None:
+        """Forget one, if it was one."""
+        self._endless.pop(channel, None)
+
+    def close_endless(self) -> None:
+        """End them, those to come as well; clients get what was sent, and connect anew."""
+        self._closing = True
+        ending, self._endless = self._endless, {}
+        for channel, client in ending.items():
+            client.close()
+            channel.close()
 
 
 class Group:
@@ -156,6 +188,8 @@ class Upstreams:
             if live is None:
                 live = LiveUpstream(self._reactor, upstream)
             live.draining = upstream.state is not UpstreamState.UP
+            if upstream.state is UpstreamState.CLOSING:
+                live.close_endless()
             self._upstreams[live.id] = live
             if live.draining:
                 live.pool.clear()

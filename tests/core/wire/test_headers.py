@@ -86,3 +86,20 @@ def test_a_worker_is_told_who_its_client_is():
     assert headers.forwarded_block("2001:db8::1", "https") == (
         b"X-Forwarded-For: 2001:db8::1\r\nX-Forwarded-Proto: https\r\nX-Real-IP: 2001:db8::1\r\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (b"text/event-stream", True),
+        (b"Text/Event-Stream ; charset=utf-8", True),
+        (b"text/event-streams", False),
+        (b"text/plain", False),
+    ],
+)
+def test_an_event_stream_is_known_by_its_media_type(kind, expected):
+    assert headers.is_event_stream([(b"Server", b"x"), (b"content-TYPE", kind)]) is expected
+
+
+def test_without_a_content_type_it_is_no_event_stream():
+    assert not headers.is_event_stream([])

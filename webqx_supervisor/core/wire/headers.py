@@ -6,6 +6,7 @@ Connection nominates them, because senders forget to.
 
 import functools
 import re
+from collections.abc import Iterable
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 FIELD = TOKEN + rb":[\t -~\x80-\xff]*+"
@@ -79,6 +80,12 @@ def may_nominate(name: bytes) -> bool:
     decide what the worker believes.
     """
     return _NOT_NOMINABLE(name) is None
+
+
+def is_event_stream(fields: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Tell whether an answer is a stream of server-sent events, whatever its parameters."""
+    kinds = (value for name, value in fields if name.lower() == b"content-type")
+    return any(kind.partition(b";")[0].strip().lower() == b"text/event-stream" for kind in kinds)
 
 
 def forwarded_block(client_ip: str, scheme: str) -> bytes:
