@@ -115,6 +115,7 @@ def in_a_keeper(code: str) -> str:
         [sys.executable, "-I", "-S", "-c", start + code],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        start_new_session=True,
         text=True,
         check=True,
     ).stdout
@@ -212,7 +213,7 @@ def test_the_keeper_loads_next_to_nothing():
 
 def test_a_daemon_that_always_dies_is_started_again_with_growing_pauses(play):
     play.start("exit 3")
-    play.lives(4)
+    until(lambda: play.log().count("starting it again") >= 4)
     pauses = [line.rpartition(" in ")[2] for line in play.log().splitlines()]
     assert pauses[:4] == ["0 s", "0.1 s", "0.2 s", "0.4 s"]
     assert "exited 3" in play.log()
@@ -234,6 +235,16 @@ def test_signals_are_passed_on_to_a_ready_daemon(play, name):
     play.go()
     assert play.end() == 0
     assert set(play.seen("signal")) == {str(int(signal.Signals[name]))}
+
+
+def test_a_hangup_while_no_daemon_lives_goes_to_nobody():
+    told = in_a_keeper(
+        "keeper.ready = True  # as the last one was\n"
+        "os.kill(os.getpid(), 1)\n"
+        "keeper.read_signals()\n"
+        "print(list(keeper_main._drained(keeper.wake)))"  # kill(0) would hit the keeper itself
+    )
+    assert told == "[]\n"
 
 
 def test_a_stop_signal_waits_until_the_daemon_is_ready_for_it(play):

@@ -1,5 +1,6 @@
 """Real clients through real proxies to real programs: TCP, WebSocket, SSE, big bodies, routes."""
 
+import contextlib
 import json
 import shutil
 import socket
@@ -10,6 +11,7 @@ import httpx
 import psutil
 import pytest
 from project import APP, PYTHON
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 DEMO = f"{PYTHON} -m webqx_supervisor.demo"
@@ -63,6 +65,25 @@ listen = {project.listen}
         project.cli("scale", "demo", "2")
         websocket.send("still here")
         assert websocket.recv() == "still here"
+
+
+@pytest.mark.parametrize("verb", [("restart",), ("stop", "api"), ("scale", "api", "0"), ("stop",)])
+def test_open_streams_hold_up_no_stop(project, verb):
+    project.service(DEMO, more='stop = { drain = "1h" }').cli("start")
+    with (
+        connect(f"ws://127.0.0.1:{project.listen}/ws") as websocket,
+        httpx.stream("GET", f"{project.url}/events") as stream,
+    ):
+        websocket.send("open")
+        assert websocket.recv() == "open"
+        lines = stream.iter_lines()
+        next(lines)
+        project.cli(*verb, timeout=20)
+        with pytest.raises(ConnectionClosed):
+            websocket.recv(timeout=10)
+        with contextlib.suppress(httpx.RemoteProtocolError):  # cut, or ended in good order
+            for _ in lines:
+                pass
 
 
 def test_a_big_upload_streams_through_without_growing_the_proxy(project):

@@ -107,7 +107,7 @@ class Keeper:
     def read_signals(self) -> None:
         """Act on the signals that came; each left its number as one byte."""
         for number in _drained(self.wake):
-            if number == signal.SIGHUP and self.ready:
+            if number == signal.SIGHUP and self.daemon and self.ready:
                 os.kill(self.daemon, number)  # before that it has yet to read what changed
             elif number in (signal.SIGTERM, signal.SIGINT):
                 self.leave(number)
