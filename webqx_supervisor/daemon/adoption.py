@@ -6,6 +6,7 @@ more is simply started anew by whoever is responsible for it.
 
 import logging
 import os
+import signal
 import socket
 import time
 
@@ -13,11 +14,13 @@ import trio
 
 from webqx_supervisor.control.link import Link
 from webqx_supervisor.daemon.journal import Entries, Order, ProxyEntry, WorkerEntry
-from webqx_supervisor.daemon.launch import STREAMS, Resources, Started, collect, stored_name
+from webqx_supervisor.daemon.launch import STREAMS, Resources, Started, collect, forget, stored_name
 from webqx_supervisor.daemon.orphans import Orphans
 from webqx_supervisor.daemon.proxies import Proxy
 from webqx_supervisor.daemon.services import Services
+from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.daemon.worker import Worker
+from webqx_supervisor.model.service import Service, Stop
 from webqx_supervisor.model.status import WorkerState
 from webqx_supervisor.process import spawn, tree
 from webqx_supervisor.process.identity import Identity, boot_id
@@ -39,16 +42,18 @@ class Adoption:
 
     async def workers(self, services: Services, resources: Resources) -> None:
         """Put every worker that still lives into its service; end those of removed services."""
-        # Of two with one number the proven one gets the place, and the other one leaves.
-        for entry in sorted(self._entries.workers, key=lambda each: _PLACE.get(each.state, 2)):
-            process = self._find(entry.pid, entry.start_time)
-            supervisor = known.get(entry.service)
-            if supervisor is not None:
-                self._collect(entry, supervisor.service, resources)
-            if process is not None and supervisor is not None:
-                self._adopt_worker(entry, process, supervisor, resources)
-            else:
-                ending.start_soon(self._end, entry, resources)
+        known = {supervisor.service.name: supervisor for supervisor in services.all()}
+        async with trio.open_nursery() as ending:
+            # Of two with one number the proven one gets the place, and the other one leaves.
+            for entry in sorted(self._entries.workers, key=lambda each: _PLACE.get(each.state, 2)):
+                process = self._find(entry.pid, entry.start_time)
+                supervisor = known.get(entry.service)
+                if supervisor is not None:
+                    self._collect(entry, supervisor.service, resources)
+                if supervisor is not None and process is not None:
+                    self._adopt_worker(entry, process, supervisor, resources)
+                else:
+                    ending.start_soon(self._end, entry, process, resources)
 
     def orders(self) -> tuple[Order, ...]:
         """Return what was asked for by hand; a reboot ends it, and services.toml counts again."""
@@ -77,18 +82,30 @@ class Adoption:
                 os.close(number)
         self._inherited.clear()
 
-    async def _adopt_worker(
-        self, entry: WorkerEntry, process: spawn.Process, services: Services, resources: Resources
-    ) -> None:
-        known = {s.service.name: s for s in services.all()}
-        supervisor = known.get(entry.service)
-        if supervisor is None:
-            await tree.end(process.identity, entry.cookie, 15, grace=10.0)
-            return
-        started = Started(process, entry.cookie, _since(entry.started_at), entry.started_at)
+    def _collect(self, entry: WorkerEntry, service: Service, resources: Resources) -> None:
         for stream in STREAMS:
             for number in self._inherited.pop(stored_name(entry.cookie, stream), []):
-                collect(supervisor.service, entry.instance, entry.cookie, stream, number, resources)
+                collect(service, entry.instance, entry.cookie, stream, number, resources)
+
+    async def _end(
+        self, entry: WorkerEntry, process: spawn.Process | None, resources: Resources
+    ) -> None:
+        """End what has no place any more, or the rest of what ended meanwhile; keep its words."""
+        identity = Identity(entry.pid, entry.start_time, self._entries.boot_id)
+        if process is not None:
+            await tree.end(identity, entry.cookie, signal.SIGTERM, Stop().grace)
+        else:
+            await tree.kill_leftovers(identity, entry.cookie)
+        await forget(entry.cookie, resources)
+
+    def _adopt_worker(
+        self,
+        entry: WorkerEntry,
+        process: spawn.Process,
+        supervisor: Supervisor,
+        resources: Resources,
+    ) -> None:
+        started = Started(process, entry.cookie, _since(entry.started_at), entry.started_at)
         worker = Worker(supervisor.service, entry.instance, entry.port, resources)
         worker.adopt(started, entry)
         supervisor.adopt(worker)
@@ -105,7 +122,7 @@ class Adoption:
             os.close(number)
         if process is not None:
             log.warning("proxy %d has lost its link; it drains and ends", entry.pid)
-            process.send_signal(15)
+            process.send_signal(signal.SIGTERM)
 
 
 def _since(started_at: float) -> float:

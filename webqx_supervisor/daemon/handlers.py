@@ -63,9 +63,9 @@ class Handlers:
         return Reply(to_plain(await self._survey.take()))
 
     async def _describe(self, call: Call) -> Reply:
+        status = await self._survey.take()
         (supervisor,) = self._services.named([call.query.get("service", "")])
         name = supervisor.service.name
-        status = await self._survey.take()
         service = to_plain(supervisor.service)
         # The values may be secrets; the names are what one looks for.
         service["env"] = [variable for variable, _ in supervisor.service.env]
@@ -93,16 +93,15 @@ class Handlers:
                 await self._registry.next_change()
 
     async def _show_logs(self, call: Call) -> Stream:
-        which, n = call.query.get("worker", ""), _number(call, "n", LINES)
-        self._logs.files(which)  # a wrong name is refused before the stream begins
-        pieces = self._logs.on(which, n) if "follow" in call.query else self._logs.last(which, n)
+        n = _number(call, "n", LINES)
+        files = self._logs.files(call.query.get("worker", ""))
+        pieces = self._logs.on(files, n) if "follow" in call.query else self._logs.last(files, n)
         return Stream("text/plain; charset=utf-8", pieces)
 
     async def _start(self, call: Call) -> Reply:
         supervisors = self._named(call)
         self._services.try_listeners_again()
-        for supervisor in supervisors:
-            await supervisor.start()
+        await self._services.each(supervisors, Supervisor.start)
         return await self._settled(supervisors)
 
     async def _stop(self, call: Call) -> Reply:
@@ -127,7 +126,7 @@ class Handlers:
         return Reply({"reloaded": done, "failed": to_plain(failures)})
 
     async def _scale(self, call: Call) -> Reply:
-        body = call.body if isinstance(call.body, dict) else {}
+        body = _body(call, "service", "instances")
         (supervisor,) = self._services.named([str(body.get("service", ""))])
         before = supervisor.wanted
         wanted = resolve_instances(str(body.get("instances", "")), before, os.cpu_count() or 1)
@@ -162,9 +161,16 @@ def _change_row(change: Change) -> dict[str, Any]:
     return {**to_plain(change), "change": word}
 
 
+def _body(call: Call, *keys: str) -> dict[str, Any]:
+    """Return the body. A slip in it must not read as nothing, since that may mean everything."""
+    body = {} if call.body is None else call.body
+    if not isinstance(body, dict) or not body.keys() <= set(keys):
+        raise UsageError(f"{call.path} takes an object with {' and '.join(keys)}")
+    return body
+
+
 def _names(call: Call) -> list[str]:
-    body = call.body if isinstance(call.body, dict) else {}
-    names = body.get("services", [])
+    names = _body(call, "services").get("services", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UsageError('"services" is to be a list of names')
     return names

@@ -1,12 +1,13 @@
 """Which log files a `logs` command means, and their lines as a stream of pieces."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import trio
 
 from webqx_supervisor.daemon.launch import log_file
 from webqx_supervisor.daemon.services import Services
+from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.model.errors import NoSuchService, UsageError
 from webqx_supervisor.process.follow import follow, last_lines
 from webqx_supervisor.process.output import Output
@@ -21,45 +22,45 @@ class LogReader:
         self._services = services
 
     def files(self, which: str) -> dict[str, Path]:
-        """Return label -> file for `api`, `api:1` or "" (all). Raises NoSuchService.
+        """Return label -> file for `api`, `api:1` or "" (all). Raises NoSuchService, UsageError.
 
-        The label is what stands before each line; a single worker needs none.
+        The label is what stands before each line; a single worker needs none. A worker that was
+        scaled away can be named as long as its file is there.
         """
         name, _, number = which.partition(":")
-        supervisors = self._services.named([name] if name else [])
-        workers = {
-            (supervisor.service.name, instance)
-            for supervisor in supervisors
-            for instance in (
-                *range(1, supervisor.wanted + 1),
-                *(worker.instance for worker in supervisor.everyone),
-            )
-        }
+        supervisors = self._services.named([name] if which else [])
         if number:
-            workers = _only(workers, name, number)
-        labelled = len(workers) > 1
+            return {"": self._file(supervisors[0], number)}
+        workers = sorted(
+            {(each.service.name, instance) for each in supervisors for instance in _present(each)}
+        )
         return {
-            f"{service}:{instance} | " if labelled else "": log_file(
+            f"{service}:{instance} | " if len(workers) > 1 else "": log_file(
                 self._folder, service, instance
             )
-            for service, instance in sorted(workers)
+            for service, instance in workers
         }
 
-    async def last(self, which: str, n: int) -> AsyncIterator[bytes]:
-        """Yield the last `n` lines."""
-        yield b"".join(await trio.to_thread.run_sync(last_lines, self.files(which), n))
+    async def last(self, files: Mapping[str, Path], n: int) -> AsyncIterator[bytes]:
+        """Yield the last `n` lines of `files` together."""
+        yield b"".join(await trio.to_thread.run_sync(last_lines, files, n))
 
-    async def on(self, which: str, n: int) -> AsyncIterator[bytes]:
-        """Yield the last `n` lines, and then for ever what comes."""
+    async def on(self, files: Mapping[str, Path], n: int) -> AsyncIterator[bytes]:
+        """Yield the last `n` lines of `files` together, and then for ever what comes."""
         with self._output.subscribe() as changed:
-            async for piece in follow(self.files(which), changed, n):
+            async for piece in follow(files, changed, n):
                 yield piece
 
+    def _file(self, supervisor: Supervisor, number: str) -> Path:
+        name = supervisor.service.name
+        if not number.isdecimal():
+            raise UsageError(f"{name}:{number} is no worker; write it as {name}:1")
+        file = log_file(self._folder, name, int(number))
+        if int(number) not in _present(supervisor) and not file.exists():
+            raise NoSuchService(f"{name} has no worker {number}")
+        return file
 
-def _only(workers: Iterable[tuple[str, int]], name: str, number: str) -> set[tuple[str, int]]:
-    if not number.isdecimal():
-        raise UsageError(f"{name}:{number} is no worker; write it as {name}:1")
-    wanted = (name, int(number))
-    if wanted not in workers:
-        raise NoSuchService(f"{name} has no worker {number}")
-    return {wanted}
+
+def _present(supervisor: Supervisor) -> set[int]:
+    wanted = range(1, supervisor.wanted + 1)
+    return {*wanted, *(worker.instance for worker in supervisor.everyone)}

@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 from collections.abc import Sequence
-from functools import partial
 
 import trio
 
@@ -73,7 +72,12 @@ class Daemon:
         self._resources = resources
         self._services = Services(asked.config, resources, self._sockets)
         self._proxies = Proxies(
-            self._table, self._sockets, self._store, self._registry, [str(places.logs)]
+            self._table,
+            self._sockets,
+            self._store,
+            self._registry,
+            [str(places.logs)],
+            self._save,
         )
 
     async def run(self) -> None:
@@ -81,6 +85,7 @@ class Daemon:
         adoption = Adoption(self._saved, self._inherited, self._orphans)
         self._sockets.adopt(self._inherited)
         self._sockets.follow(self._services.config.listeners)
+        self._proxies.adopt(adoption.proxies())  # first: they may hold requests of any worker
         async with trio.open_nursery() as workers:
             for pipe in self._inherited.pop("orphans", []):
                 workers.start_soon(self._orphans.listen, pipe)
@@ -89,7 +94,7 @@ class Daemon:
             await adoption.workers(self._services, self._resources)
             async with trio.open_nursery() as proxies:
                 count = self._services.config.proxies
-                await proxies.start(partial(self._proxies.run, count, adoption.proxies()))
+                await proxies.start(self._proxies.run, count)
                 adoption.close_rest()
                 self._adopting = False
                 workers.start_soon(self._keep_journal)

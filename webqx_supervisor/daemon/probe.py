@@ -47,10 +47,13 @@ class Prober:
             self._client = _open_client()
         with trio.move_on_after(timeout):
             try:
-                answer = await self._client.get(f"http://127.0.0.1:{port}{path}", timeout=None)
+                url = f"http://127.0.0.1:{port}{path}"
+                # The head says it all; a body may be long, or never end.
+                async with self._client.stream("GET", url, timeout=None) as answer:
+                    status = answer.status_code
             except httpx.HTTPError as error:
                 return Answer(None, f"{type(error).__name__}: {error}".rstrip(": "))
-            return Answer(answer.status_code, f"answered {answer.status_code} to {path}")
+            return Answer(status, f"answered {status} to {path}")
         return Answer(None, f"no answer to {path} within {timeout:g} s", silent=True)
 
     async def until_ready(self, port: int, health: Health) -> None:

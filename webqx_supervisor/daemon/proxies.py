@@ -2,7 +2,7 @@
 
 A proxy is told whole tables only. What it reports of draining upstreams is forgotten at every
 table that it confirms, because it says it anew after each: no report can be older than the
-table that it belongs to.
+table that it belongs to. That holds across daemons as well, because versions only ever grow.
 """
 
 import contextlib
@@ -12,22 +12,24 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import trio
 
 from webqx_supervisor.control.fdstore import FdStore
-from webqx_supervisor.control.link import Link, LinkClosed
+from webqx_supervisor.control.link import MOST_FDS, Link, LinkClosed
 from webqx_supervisor.daemon.journal import ProxyEntry
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.sockets import Key, ListeningSockets
+from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.gateway import Table
 from webqx_supervisor.model.link import Applied, Ask, Idle, Leave, Report, TableMessage
 from webqx_supervisor.process import spawn
 
 log = logging.getLogger(__name__)
 
+PROGRAM = (sys.executable, "-P", "-m", "webqx_supervisor.proxy")
 ANSWER_TIME = 0.25
 """How long, in seconds, a proxy may take to send its figures."""
 LAST_REQUESTS = 30.0
@@ -45,14 +47,20 @@ class Proxy:
     link_name: str
     since: float
     started_at: float
-    sockets: set[Key] = field(default_factory=set)
+    sockets: dict[Key, socket.socket] = field(default_factory=dict)
+    """The listening sockets that it was given."""
     applied: int = 0
     idle: set[str] = field(default_factory=set)
     report: Report | None = None
+    leaving: bool = False
 
 
 class Proxies:
-    """As many proxies as wanted, all following the one table that `build` makes."""
+    """As many proxies as wanted, all following the one table that `build` makes.
+
+    `save` writes the journal: a proxy that is not in it would outlive the daemon unknown, and
+    serve its last table for ever.
+    """
 
     def __init__(
         self,
@@ -61,53 +69,61 @@ class Proxies:
         store: FdStore,
         registry: Registry,
         arguments: list[str],
+        save: Callable[[], None],
     ) -> None:
         self._build = build
         self._sockets = sockets
         self._store = store
         self._registry = registry
+        self._save = save
         self._arguments = arguments
-        self._table = build(0)
-        self._keys: frozenset[Key] = frozenset()
-        self._tickets = 0
+        # The clock of this boot: what an adopted proxy still says to an earlier daemon is older.
+        self._tickets = time.monotonic_ns() // 1_000_000
+        self._table = build(self._tickets)
+        self._told_of: dict[Key, socket.socket] = {}
         self._links = 0
-        self._kept = 0
         self._wanted = 0
+        self._coming = 0
+        self._last_requests = LAST_REQUESTS
         self._nursery: trio.Nursery | None = None
         self._let_go = trio.Event()
         self.running: list[Proxy] = []
 
-    async def run(
-        self, wanted: int, adopted: list[Proxy], *, task_status: trio.TaskStatus[None]
-    ) -> None:
-        """Keep `wanted` proxies alive until `leave`; those `adopted` count among them."""
+    def adopt(self, found: Iterable[Proxy]) -> None:
+        """Count in what an earlier daemon started; call before anybody asks who is `idle`."""
+        self.running += found
+
+    async def run(self, wanted: int, *, task_status: trio.TaskStatus[None]) -> None:
+        """Keep `wanted` proxies alive until `leave`; those adopted count among them."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            for proxy in adopted:
-                nursery.start_soon(self._keep, proxy)
-            self._kept = len(adopted)
+            for proxy in self.running:
+                nursery.start_soon(self._accompany, proxy)
             self.resize(wanted)
             task_status.started()
             await self._let_go.wait()
 
     def resize(self, wanted: int) -> None:
-        """Have another number of proxies; those too many drain and end."""
+        """Have another number of proxies; those too many drain and end.
+
+        One that leaves counts no more: it accepts nothing, however long it takes to end.
+        """
         assert self._nursery is not None, "run() comes first"
         self._wanted = wanted
-        for _ in range(self._kept, wanted):
-            self._nursery.start_soon(self._keep, None)
-            self._kept += 1
-        for proxy in self.running[wanted:]:
-            self._nursery.start_soon(self._send_away, proxy, LAST_REQUESTS)
+        staying = [proxy for proxy in self.running if not proxy.leaving]
+        for proxy in staying[wanted:]:
+            self._send_away(proxy)
+        for _ in range(len(staying) + self._coming, wanted):
+            self._coming += 1
+            self._nursery.start_soon(self._bring)
 
     async def leave(self, timeout: float) -> None:  # noqa: ASYNC109 - told to the proxies
         """Let every proxy finish what is in flight within `timeout` seconds, and end."""
-        self._wanted = 0
+        self._last_requests = timeout
         self._let_go.set()
+        self.resize(0)
         with trio.move_on_after(timeout + 1):
-            for proxy in self.running:
-                await self._send_away(proxy, timeout)
-            await self._registry.until(lambda: not self.running)
+            await self._registry.until(lambda: not self.running and not self._coming)
         for proxy in self.running:
             proxy.process.send_signal(signal.SIGKILL)
 
@@ -136,18 +152,16 @@ class Proxies:
         ticket = self._tickets
         asked = list(self.running)
 
-        def fresh() -> list[Report]:
-            reports = (proxy.report for proxy in asked)
-            return [report for report in reports if report and report.ticket >= ticket]
+        def silent() -> list[Proxy]:
+            return [each for each in asked if each.report is None or each.report.ticket < ticket]
 
         with trio.move_on_after(ANSWER_TIME):
-            for proxy in asked:
-                try:
-                    await proxy.link.send(Ask(ticket))
-                except LinkClosed:
-                    continue
-            await self._registry.until(lambda: len(fresh()) == len(asked))
-        return fresh()
+            async with trio.open_nursery() as nursery:
+                for proxy in asked:
+                    nursery.start_soon(_say, proxy, Ask(ticket))
+                await self._registry.until(lambda: not set(silent()) & set(self.running))
+                nursery.cancel_scope.cancel()
+        return [proxy.report for proxy in asked if proxy.report and proxy not in silent()]
 
     def entries(self) -> tuple[ProxyEntry, ...]:
         """Return what the journal keeps of them."""
@@ -163,24 +177,28 @@ class Proxies:
 
     def _refresh(self) -> int:
         """Make a new version if the table or the open sockets have changed; return the version."""
-        version, keys = self._table.version, frozenset(self._sockets.open)
-        if keys != self._keys or self._build(version) != self._table:
-            self._table, self._keys = self._build(version + 1), keys
+        version, opened = self._table.version, self._sockets.open
+        if opened != self._told_of or self._build(version) != self._table:
+            self._table, self._told_of = self._build(version + 1), dict(opened)
         return self._table.version
 
-    async def _keep(self, proxy: Proxy | None) -> None:
-        """Keep one place filled, until there are too many places."""
-        while self._kept <= self._wanted:
-            if proxy is None:
-                proxy = await self._start()
-            await self._one_life(proxy)
-            proxy = None
-        self._kept -= 1
-        self._registry.changed()
-
-    async def _one_life(self, proxy: Proxy) -> None:
+    async def _bring(self) -> None:
+        """Start one more, and keep it company until it ends."""
+        try:
+            proxy = await self._start()
+        except (CannotStart, OSError) as error:  # no descriptor, no memory: maybe in a moment
+            self._registry.tell("proxy", f"cannot be started: {error}")
+            await self._replace_later()
+            return
+        self._coming -= 1
         self.running.append(proxy)
+        self.resize(self._wanted)  # it may be one too many by now
+        self._save()
         self._registry.changed()
+        await self._accompany(proxy)
+
+    async def _accompany(self, proxy: Proxy) -> None:
+        """Talk with one proxy until it ends, and have it replaced."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._feed, proxy)
             nursery.start_soon(self._listen, proxy)
@@ -189,57 +207,80 @@ class Proxies:
         self.running.remove(proxy)
         self._store.remove(proxy.link_name)
         proxy.link.close()
+        self._save()
         self._registry.tell("proxy", f"pid {proxy.process.pid} {ended}", pid=proxy.process.pid)
-        if trio.current_time() - proxy.since < SHORT_LIFE:
-            with trio.move_on_after(SHORT_LIFE / 2):
-                await self._let_go.wait()
+        if proxy.leaving or trio.current_time() - proxy.since >= SHORT_LIFE:
+            self.resize(self._wanted)
+        else:
+            self._coming += 1
+            await self._replace_later()
 
-    async def _send_away(self, proxy: Proxy, timeout: float) -> None:  # noqa: ASYNC109 - told on
-        with contextlib.suppress(LinkClosed):
-            await proxy.link.send(Leave(timeout))
+    async def _replace_later(self) -> None:
+        """Let a pause pass before the next attempt; its place counts as taken meanwhile."""
+        with trio.move_on_after(SHORT_LIFE / 2):
+            await self._let_go.wait()
+        self._coming -= 1
+        self.resize(self._wanted)
+        self._registry.changed()
+
+    def _send_away(self, proxy: Proxy) -> None:
+        assert self._nursery is not None, "run() comes first"
+        proxy.leaving = True
+        self._nursery.start_soon(_say, proxy, Leave(self._last_requests))
 
     async def _start(self) -> Proxy:
         ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                process = await self._spawn(theirs.fileno())
+            except BaseException:
+                ours.close()
+                raise
         self._links += 1
         name = f"link={os.getpid()}-{self._links}"
         self._store.push(name, ours.fileno())
-        try:
-            process = await spawn.start(
-                spawn.Launch(
-                    command=(
-                        sys.executable,
-                        "-P",
-                        "-m",
-                        "webqx_supervisor.proxy",
-                        str(theirs.fileno()),
-                        *self._arguments,
-                    ),
-                    cwd="/",
-                    env={k: v for k, v in os.environ.items() if k != "NOTIFY_SOCKET"},
-                    stdout=1,
-                    stderr=2,
-                    keep=(theirs.fileno(),),
-                )
-            )
-        finally:
-            theirs.close()
         return Proxy(process, Link(ours), name, trio.current_time(), time.time())
 
+    async def _spawn(self, link: int) -> spawn.Process:
+        return await spawn.start(
+            spawn.Launch(
+                command=(*PROGRAM, str(link), *self._arguments),
+                cwd="/",
+                env=os.environ,
+                stdout=1,
+                stderr=2,
+                keep=(link,),
+            )
+        )
+
     async def _feed(self, proxy: Proxy) -> None:
+        """Send every new table, with the sockets that the proxy does not have yet."""
         sent = -1
         while True:
             version = self._refresh()
-            if version == sent:
+            # One that leaves must not begin to accept on a socket that is opened only now.
+            opened = {} if proxy.leaving else dict(self._sockets.open)
+            new = [key for key in opened if proxy.sockets.get(key) is not opened[key]][:MOST_FDS]
+            if version == sent and not new:
                 await self._registry.next_change()
                 continue
-            new = [key for key in self._sockets.open if key not in proxy.sockets]
-            message = TableMessage(self._table, tuple(new))
             try:
-                await proxy.link.send(message, [self._sockets.open[key].fileno() for key in new])
+                await self._send_table(proxy, new)
             except LinkClosed:
                 return
-            proxy.sockets = {*new, *proxy.sockets} & self._sockets.open.keys()
+            except OSError as error:
+                log.warning("no table for proxy %d yet: %s", proxy.process.pid, error)
+                await self._registry.next_change()
+                continue
+            kept = {key: had for key, had in proxy.sockets.items() if opened.get(key) is had}
+            proxy.sockets = kept | {key: opened[key] for key in new}
             sent = version
+
+    async def _send_table(self, proxy: Proxy, new: Sequence[Key]) -> None:
+        with contextlib.ExitStack() as copies:  # while it waits, the originals may be closed
+            message = TableMessage(self._table, tuple(new))
+            sockets = [copies.enter_context(self._sockets.open[key].dup()) for key in new]
+            await proxy.link.send(message, [each.fileno() for each in sockets])
 
     async def _listen(self, proxy: Proxy) -> None:
         while True:
@@ -256,3 +297,8 @@ class Proxies:
                 case Report():
                     proxy.report = message
             self._registry.changed()
+
+
+async def _say(proxy: Proxy, message: Ask | Leave) -> None:
+    with contextlib.suppress(LinkClosed):
+        await proxy.link.send(message)

@@ -4,7 +4,9 @@ A bound socket stays in the fd store, so neither a new daemon nor a new proxy ev
 port: connections that come meanwhile wait in the backlog.
 """
 
+import errno
 import logging
+import os
 import socket
 from collections.abc import Iterable
 
@@ -19,7 +21,9 @@ from webqx_supervisor.process import portowner
 log = logging.getLogger(__name__)
 
 PREFIX = "listen="
+FIRST_RETRY = 0.1
 RETRY = 5.0
+"""Pauses, in seconds, between attempts to open what could not be opened: first and longest."""
 Key = tuple[str, str]
 """(listener, bind), as TableMessage names a socket."""
 
@@ -38,19 +42,21 @@ class ListeningSockets:
     def adopt(self, inherited: dict[str, list[int]]) -> None:
         """Take over the sockets of an earlier daemon, by the address they are bound to."""
         for name in [name for name in inherited if name.startswith(PREFIX)]:
-            for number in inherited.pop(name):
-                self._found[_unescape(name)] = socket.socket(fileno=number)
+            first, *copies = inherited.pop(name)
+            self._found[_unescape(name)] = socket.socket(fileno=first)
+            for copy in copies:
+                os.close(copy)
 
     def follow(self, listeners: Iterable[Listener]) -> None:
         """Open what is wanted and not open, close what is open and not wanted."""
         self._wanted = [(listener.name, bind) for listener in listeners for bind in listener.binds]
         for key in set(self.open) - set(self._wanted):
             self._found[key[1]] = self.open.pop(key)  # the same address may be wanted elsewhere
-        self.try_again()
-        for bind, left_over in self._found.items():
-            left_over.close()
+        # What goes, goes first: another name of the same address may come.
+        for bind in self._found.keys() - {bind for _, bind in self._wanted}:
+            self._found.pop(bind).close()
             self._store.remove(_escape(bind))
-        self._found.clear()
+        self.try_again()
 
     def try_again(self) -> None:
         """Open what is wanted and could not be opened before."""
@@ -58,17 +64,23 @@ class ListeningSockets:
         for key in self._wanted:
             if key not in self.open:
                 self._try_to_open(key)
-        if self.problems != before:
-            for (name, _), problem in self.problems.items():
-                self._registry.tell("unbound", f"listener {name}: {problem}")
+        for key, problem in self.problems.items():
+            if before.get(key) != problem:
+                self._registry.tell("unbound", f"listener {key[0]}: {problem}")
         self._registry.changed()
 
     async def keep_trying(self) -> None:
-        """Try again every RETRY seconds while there is something that could not be opened."""
+        """Try again while there is something that could not be opened.
+
+        Soon at first: proxies hold what was closed until they follow the new table.
+        """
         while True:
             await self._registry.until(lambda: bool(self.problems))
-            await trio.sleep(RETRY)
-            self.try_again()
+            pause = FIRST_RETRY
+            while self.problems:
+                await trio.sleep(pause)
+                self.try_again()
+                pause = min(2 * pause, RETRY)
 
     def close(self) -> None:
         """Close all, for good: the daemon ends."""
@@ -88,7 +100,8 @@ class ListeningSockets:
 
 
 def _explain(bind: str, error: OSError) -> str:
-    holder = portowner.holder(parse_bind(bind)[1])
+    in_use = error.errno == errno.EADDRINUSE
+    holder = portowner.holder(parse_bind(bind)[1]) if in_use else None
     if holder is not None:
         return f"{bind} is held by pid {holder.pid} ({holder.command})"
     return f"cannot listen on {bind}: {error.strerror}"

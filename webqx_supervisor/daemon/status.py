@@ -35,7 +35,7 @@ class CpuMeter:
         """Return the share of one core, in percent, since the look before."""
         then, used, percent = self._looks.get(pid, (born, 0.0, 0.0))
         if then < born:  # a recycled pid
-            then, used = born, 0.0
+            then, used, percent = born, 0.0, 0.0
         if now - then >= SHORTEST_SPAN:
             percent = max(0.0, 100 * (cpu_seconds - used) / (now - then))
             self._looks[pid] = (now, cpu_seconds, percent)

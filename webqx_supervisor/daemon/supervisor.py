@@ -126,7 +126,7 @@ class Supervisor:
             self._resources.save()
             _, leaving = resize(wanted, self.workers)
             self._fill()
-            await self._dismiss([self.workers[instance] for instance in leaving])
+            await self._dismiss([self.workers[each] for each in leaving], replaced=wanted > 0)
         self._resources.save()
 
     async def reload(self, service: Service | None = None) -> None:
@@ -170,11 +170,13 @@ class Supervisor:
         new = self._create(service, old.instance)
         new.on_trial, new.restarts = True, old.restarts
         self._join(new, self.passing)
+        judged = False
         try:
             await self._resources.registry.until(lambda: not new.on_trial or new.gone.is_set())
+            judged = True
         finally:
-            if new.on_trial:
-                new.leave()  # we were cancelled, or it is gone anyway
+            if not judged:  # cancelled: nobody is left to give it the place
+                new.leave()
         if new.gone.is_set():
             raise NotReady(f"{new.name}: {new.reason}", new.last_lines)
         self.passing.remove(new)
@@ -215,8 +217,8 @@ class Supervisor:
             self.passing.remove(worker)
         self._resources.registry.changed()
 
-    async def _dismiss(self, leaving: list[Worker]) -> None:
+    async def _dismiss(self, leaving: list[Worker], *, replaced: bool = False) -> None:
         for worker in leaving:
-            worker.leave()
+            worker.leave(replaced=replaced)
         for worker in leaving:
             await worker.gone.wait()

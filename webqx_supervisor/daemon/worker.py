@@ -57,7 +57,7 @@ class Worker:
         self._resources = resources
         self._history = Restarts(service.restart)
         self._leaving = trio.Event()
-        self._drain_first = True
+        self._replaced = True
         self._nudged = trio.Event()
         self._verdict = ""
         self._is_blocked: Callable[[], bool] = _never
@@ -84,7 +84,8 @@ class Worker:
             return None
         up = self.state is WorkerState.RUNNING and self.healthy
         identity = worker_id(self.service.name, self.instance, self.pid)
-        state = UpstreamState.UP if up else UpstreamState.DRAINING
+        down = UpstreamState.DRAINING if self._replaced else UpstreamState.CLOSING
+        state = UpstreamState.UP if up else down
         return Upstream(identity, "127.0.0.1", self.port, self.pid, state)
 
     @property
@@ -140,9 +141,13 @@ class Worker:
             self._history = Restarts(service.restart)
         self.service = service
 
-    def leave(self, *, drain: bool = True) -> None:
-        """Ask it to end for good; `gone` tells when. Without `drain` the signal comes at once."""
-        self._drain_first = self._drain_first and drain
+    def leave(self, *, replaced: bool = True) -> None:
+        """Ask it to end for good; `gone` tells when.
+
+        Unless it is `replaced` by others, nobody takes over from it: streams without an end are
+        ended at once, instead of holding up the drain until its deadline.
+        """
+        self._replaced = replaced
         self._leaving.set()
         self.nudge()
 
@@ -206,6 +211,7 @@ class Worker:
         if self.started is not None:
             started = self.started
             await self.end(started)
+            await started.process.wait()  # or it stays a zombie
             self.started, self._verdict = None, ""
             self.last_lines = await launch.forget(started.cookie, self._resources)
         self._tell("fatal", self.reason)
@@ -215,7 +221,7 @@ class Worker:
     async def _see_off(self, started: Started) -> None:
         if self.state is WorkerState.RUNNING:
             self._go(Occasion.DRAIN)
-        if self.state is WorkerState.DRAINING and self._drain_first and self.port is not None:
+        if self.state is WorkerState.DRAINING and self.port is not None:
             await self._until_idle(started)
         self._go(Occasion.STOP)
         await self.end(started)

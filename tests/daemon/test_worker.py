@@ -1,0 +1,133 @@
+import os
+import signal
+from dataclasses import replace
+
+import trio
+from fakes import SLEEP, living, service
+from helpers import auntil, free_port
+
+from webqx_supervisor.daemon.probe import Answer
+from webqx_supervisor.daemon.worker import Worker
+from webqx_supervisor.model.gateway import UpstreamState
+from webqx_supervisor.model.service import RestartPolicy
+from webqx_supervisor.model.status import WorkerState
+from webqx_supervisor.process.identity import Identity, alive
+
+
+def identity(worker: Worker) -> Identity:
+    assert worker.started is not None
+    return worker.started.process.identity
+
+
+async def test_a_crash_is_healed_by_another_process(stage):
+    async with living(Worker(service(), 1, None, stage.resources)) as worker:
+        await stage.until(lambda: worker.state is WorkerState.RUNNING)
+        first = worker.pid
+        os.kill(first, signal.SIGKILL)
+        await stage.until(lambda: worker.restarts == 1 and worker.state is WorkerState.RUNNING)
+        assert worker.pid != first
+
+
+async def test_one_that_leaves_while_it_starts_is_never_ready(stage):
+    stage.prober.accepting = trio.Event()
+    stubborn = service("sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.01; done")
+    worker = Worker(stubborn_for_a_moment(stubborn), 1, free_port(), stage.resources)
+    async with living(worker):
+        await auntil(lambda: worker.pid is not None)
+        worker.leave()
+        await stage.until(lambda: worker.state is WorkerState.STOPPING)
+        stage.prober.accepting.set()
+    assert worker.state is WorkerState.STOPPED
+    assert "ready" not in stage.kinds
+    assert "fatal" not in stage.kinds
+
+
+def stubborn_for_a_moment(stubborn):
+    return replace(stubborn, stop=replace(stubborn.stop, grace=0.2))
+
+
+async def test_a_draining_worker_holds_its_requests_until_they_are_done(stage):
+    async with living(Worker(service(), 1, free_port(), stage.resources)) as worker:
+        await stage.until(lambda: worker.state is WorkerState.RUNNING)
+        assert worker.upstream.state is UpstreamState.UP
+        worker.leave()
+        await stage.until(lambda: worker.state is not WorkerState.RUNNING)
+        assert worker.upstream is None or worker.upstream.state is UpstreamState.DRAINING
+
+
+async def test_a_fault_of_ours_ends_the_process_and_leaves_the_place_to_another(stage):
+    def fault() -> Answer:
+        raise RuntimeError("probe")
+
+    sick = service(port=free_port())
+    sick = replace(sick, health=replace(sick.health, path="/", interval=0.01))
+    async with living(Worker(sick, 1, sick.port, stage.resources)) as worker:
+        await stage.until(lambda: worker.state is WorkerState.RUNNING)
+        process = identity(worker)
+        stage.prober.answer = fault
+        await stage.until(lambda: "fatal" in stage.kinds)
+        assert not alive(process)
+        assert worker.failed
+        stage.prober.answer = lambda: Answer(200, "well")
+        worker.nudge()
+        await stage.until(lambda: worker.state is WorkerState.RUNNING)
+
+
+async def test_a_missing_program_is_fatal_and_a_start_by_hand_tries_again(stage):
+    worker = Worker(service("no-such-program-here"), 1, None, stage.resources)
+    async with living(worker):
+        await stage.until(lambda: worker.failed)
+        assert "no-such-program-here" in worker.reason
+        worker.service = service(*SLEEP)
+        worker.nudge()
+        assert not worker.settled
+        await stage.until(lambda: worker.state is WorkerState.RUNNING)
+
+
+async def test_a_start_by_hand_counts_also_while_the_last_exit_is_cleared_away(stage):
+    slow = RestartPolicy(limit=0, retry_fatal=10_000)
+    worker = Worker(service(*SLEEP, restart=slow), 1, None, stage.resources)
+    async with living(worker):
+        await stage.until(lambda: worker.state is WorkerState.RUNNING)
+        os.kill(worker.pid, signal.SIGKILL)
+        await stage.until(lambda: worker.state is WorkerState.FATAL)
+        worker.nudge()
+        await stage.until(lambda: worker.state is WorkerState.RUNNING)
+
+
+async def test_leaving_ends_the_rest_after_a_crash(stage):
+    long = RestartPolicy(first_delay=10_000, longest_delay=10_000)
+    worker = Worker(service("false", restart=long), 1, None, stage.resources)
+    async with living(worker):
+        await stage.until(lambda: worker.restarts >= 2)
+    assert worker.state is WorkerState.STOPPED
+
+
+async def test_leaving_does_not_wait_for_the_gate(stage):
+    worker = Worker(service(), 1, None, stage.resources)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(worker.live, trio.sleep_forever)
+        worker.leave()
+        with trio.fail_after(20):
+            await worker.gone.wait()
+    assert stage.kinds == []
+
+
+async def test_an_exit_on_trial_ends_the_worker_with_its_last_words(stage):
+    worker = Worker(
+        service("sh", "-c", "echo no database; exit 3"), 1, free_port(), stage.resources
+    )
+    stage.prober.accepting = trio.Event()
+    worker.on_trial = True
+    async with living(worker):
+        await stage.until(worker.gone.is_set)
+    assert worker.last_lines == ["no database"]
+    assert "exited 3" in worker.reason
+
+
+async def test_a_changed_policy_forgets_the_exits_only_if_it_is_about_restarts(stage):
+    worker = Worker(service("false"), 1, None, stage.resources)
+    async with living(worker):
+        await stage.until(lambda: worker.failed)
+        worker.retune(replace(worker.service, stop=replace(worker.service.stop, grace=1)))
+        assert worker.failed
