@@ -2,6 +2,7 @@ import os
 import re
 import resource
 import signal
+import threading
 
 import pytest
 import trio
@@ -262,3 +263,26 @@ def test_a_subscriber_whose_loop_has_ended_harms_nothing(output, path):
         until(path.exists)
         out.say(b"another\n")
         until(lambda: path.read_bytes().endswith(b"another\n"))
+
+
+class LockThatLetsTheThreadFirst:
+    """Wakes the thread before it lets go, and goes on when the thread has had its turn."""
+
+    def __init__(self, output):
+        self._lock, self._output = output._lock, output
+
+    def __enter__(self):
+        self._lock.acquire()
+
+    def __exit__(self, *_):
+        if threading.current_thread() is self._output._thread:
+            self._lock.release()
+            return
+        os.write(self._output._bell, b"!")
+        self._lock.release()
+        self._output._thread.join(5)
+
+
+def test_closing_while_the_thread_is_awake_rings_no_closed_bell():
+    with Output() as output:
+        output._lock = LockThatLetsTheThreadFirst(output)

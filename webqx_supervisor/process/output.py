@@ -135,9 +135,9 @@ class Output:
     # The rest runs in the thread, but for _request.
 
     def _request(self, what: Callable[[], None]) -> None:
-        with self._lock:
+        # Rung under the lock: the thread may take up the last request at once, and close the bell.
+        with self._lock, contextlib.suppress(BlockingIOError):  # full: it will wake up anyway
             self._requests.append(what)
-        with contextlib.suppress(BlockingIOError):  # full: it will wake up anyway
             os.write(self._bell, b"!")
 
     def _run(self) -> None:
