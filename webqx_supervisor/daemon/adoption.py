@@ -4,6 +4,7 @@ A process is ours only if pid, start time and boot all match the journal. What i
 more is simply started anew by whoever is responsible for it.
 """
 
+import contextlib
 import logging
 import os
 import signal
@@ -12,14 +13,16 @@ import time
 
 import trio
 
-from webqx_supervisor.control.link import Link
+from webqx_supervisor.control.fdstore import FdStore
+from webqx_supervisor.control.link import Link, LinkClosed
 from webqx_supervisor.daemon.journal import Entries, Order, ProxyEntry, WorkerEntry
 from webqx_supervisor.daemon.launch import STREAMS, Resources, Started, collect, forget, stored_name
 from webqx_supervisor.daemon.orphans import Orphans
-from webqx_supervisor.daemon.proxies import Proxy
+from webqx_supervisor.daemon.proxies import LAST_REQUESTS, LINK, Proxy
 from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.daemon.worker import Worker
+from webqx_supervisor.model.link import Leave
 from webqx_supervisor.model.service import Service, Stop
 from webqx_supervisor.model.status import WorkerState
 from webqx_supervisor.process import spawn, tree
@@ -34,7 +37,14 @@ _PLACE = {WorkerState.RUNNING: 0, WorkerState.STARTING: 1}
 class Adoption:
     """One look at the journal and at what the keeper kept, at the daemon's start."""
 
-    def __init__(self, entries: Entries, inherited: dict[str, list[int]], orphans: Orphans) -> None:
+    def __init__(
+        self,
+        entries: Entries,
+        inherited: dict[str, list[int]],
+        orphans: Orphans,
+        store: FdStore,
+    ) -> None:
+        self._store = store
         self._entries = entries
         self._inherited = inherited
         self._orphans = orphans
@@ -74,12 +84,20 @@ class Adoption:
             )
         return found
 
-    def close_rest(self) -> None:
-        """Close the descriptors that nobody has claimed."""
+    async def close_rest(self) -> None:
+        """Let go of the descriptors that nobody has claimed, here and in the store.
+
+        A link among them leads to a proxy that was born in the last instant of the daemon before
+        us and is in no journal: it is sent away, since it would follow an old table for ever.
+        """
         for name, numbers in self._inherited.items():
             log.warning("nobody claims the stored descriptor %s", name)
             for number in numbers:
-                os.close(number)
+                if name.startswith(LINK):
+                    await _send_away(Link(socket.socket(fileno=number)))
+                else:
+                    os.close(number)
+            self._store.remove(name)
         self._inherited.clear()
 
     def _collect(self, entry: WorkerEntry, service: Service, resources: Resources) -> None:
@@ -120,6 +138,7 @@ class Adoption:
     def _abandon(self, entry: ProxyEntry, process: spawn.Process | None, links: list[int]) -> None:
         for number in links:
             os.close(number)
+        self._store.remove(entry.link)
         if process is not None:
             log.warning("proxy %d has lost its link; it drains and ends", entry.pid)
             process.send_signal(signal.SIGTERM)
@@ -128,3 +147,8 @@ class Adoption:
 def _since(started_at: float) -> float:
     """Turn Unix time into trio's clock."""
     return trio.current_time() - (time.time() - started_at)
+
+
+async def _send_away(link: Link) -> None:
+    with link, contextlib.suppress(LinkClosed):
+        await link.send(Leave(LAST_REQUESTS))

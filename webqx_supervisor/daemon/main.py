@@ -82,7 +82,7 @@ class Daemon:
 
     async def run(self) -> None:
         """Live until told to stop; then let everything end in order."""
-        adoption = Adoption(self._saved, self._inherited, self._orphans)
+        adoption = Adoption(self._saved, self._inherited, self._orphans, self._store)
         self._sockets.adopt(self._inherited)
         self._sockets.follow(self._services.config.listeners)
         self._proxies.adopt(adoption.proxies())  # first: they may hold requests of any worker
@@ -95,7 +95,7 @@ class Daemon:
             async with trio.open_nursery() as proxies:
                 count = self._services.config.proxies
                 await proxies.start(self._proxies.run, count)
-                adoption.close_rest()
+                await adoption.close_rest()
                 self._adopting = False
                 workers.start_soon(self._keep_journal)
                 await self._open_doors(adoption.orders())

@@ -30,6 +30,8 @@ from webqx_supervisor.process import spawn
 log = logging.getLogger(__name__)
 
 PROGRAM = (sys.executable, "-P", "-m", "webqx_supervisor.proxy")
+LINK = "link="
+"""How the names of links in the fd store begin."""
 ANSWER_TIME = 0.25
 """How long, in seconds, a proxy may take to send its figures."""
 LAST_REQUESTS = 30.0
@@ -237,7 +239,7 @@ class Proxies:
                 ours.close()
                 raise
         self._links += 1
-        name = f"link={os.getpid()}-{self._links}"
+        name = f"{LINK}{os.getpid()}-{self._links}"
         self._store.push(name, ours.fileno())
         return Proxy(process, Link(ours), name, trio.current_time(), time.time())
 
