@@ -72,12 +72,7 @@ class Daemon:
         self._resources = resources
         self._services = Services(asked.config, resources, self._sockets)
         self._proxies = Proxies(
-            self._table,
-            self._sockets,
-            self._store,
-            self._registry,
-            [str(places.logs)],
-            self._save,
+            self._table, self._sockets, self._store, self._registry, [str(places.logs)]
         )
 
     async def run(self) -> None:

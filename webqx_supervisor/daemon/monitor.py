@@ -34,7 +34,7 @@ class Monitor:
 
     def __init__(self, worker: Patient, started: Started, resources: Resources) -> None:
         self._worker = worker
-        self._living = started
+        self._started = started
         self._resources = resources
         self._answered = 0
         self._cpu_seconds = 0.0
@@ -52,10 +52,10 @@ class Monitor:
         with trio.move_on_after(health.start_timeout):
             if port is not None:
                 await self._resources.prober.until_ready(port, health)
-            self._worker.ready(trio.current_time() - self._living.since)
+            self._worker.ready(trio.current_time() - self._started.since)
             return True
         verdict = f"not ready within {health.start_timeout:g} s"
-        await self._worker.end(self._living, verdict)
+        await self._worker.end(self._started, verdict)
         return False
 
     async def _probe_on(self, port: int) -> None:
@@ -78,7 +78,7 @@ class Monitor:
                 self._worker.judged(healthy=change, reason=answer.text)
             if silent >= 2 * policy.fall:
                 await self._worker.end(
-                    self._living, f"hung: {answer.text}, {silent} times in a row"
+                    self._started, f"hung: {answer.text}, {silent} times in a row"
                 )
                 return
 
@@ -87,7 +87,7 @@ class Monitor:
         if not answer.silent:
             self._last_answer = now
             return Verdict.OK if answer.ok else Verdict.BAD
-        process = self._living.process
+        process = self._started.process
         identity = worker_id(self._worker.service.name, self._worker.instance, process.pid)
         in_flight, answered = await self._resources.traffic(identity)
         used = usage.sample(process.pid)

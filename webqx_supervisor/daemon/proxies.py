@@ -58,11 +58,7 @@ class Proxy:
 
 
 class Proxies:
-    """As many proxies as wanted, all following the one table that `build` makes.
-
-    `save` writes the journal: a proxy that is not in it would outlive the daemon unknown, and
-    serve its last table for ever.
-    """
+    """As many proxies as wanted, all following the one table that `build` makes."""
 
     def __init__(
         self,
@@ -71,13 +67,11 @@ class Proxies:
         store: FdStore,
         registry: Registry,
         arguments: list[str],
-        save: Callable[[], None],
     ) -> None:
         self._build = build
         self._sockets = sockets
         self._store = store
         self._registry = registry
-        self._save = save
         self._arguments = arguments
         # The clock of this boot: what an adopted proxy still says to an earlier daemon is older.
         self._tickets = time.monotonic_ns() // 1_000_000
@@ -195,7 +189,6 @@ class Proxies:
         self._coming -= 1
         self.running.append(proxy)
         self.resize(self._wanted)  # it may be one too many by now
-        self._save()
         self._registry.changed()
         await self._accompany(proxy)
 
@@ -209,7 +202,6 @@ class Proxies:
         self.running.remove(proxy)
         self._store.remove(proxy.link_name)
         proxy.link.close()
-        self._save()
         self._registry.tell("proxy", f"pid {proxy.process.pid} {ended}", pid=proxy.process.pid)
         if proxy.leaving or trio.current_time() - proxy.since >= SHORT_LIFE:
             self.resize(self._wanted)
