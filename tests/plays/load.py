@@ -84,5 +84,6 @@ def wait_for_answers(clients, count, seconds=20):
     deadline = time.monotonic() + seconds
     while any(client.sent < mark for client, mark in zip(clients, marks, strict=True)):
         if time.monotonic() > deadline:
-            raise AssertionError("the clients are stuck")
+            stuck = [c for c, mark in zip(clients, marks, strict=True) if c.sent < mark]
+            raise AssertionError(f"stuck: {stuck}")
         time.sleep(0.01)

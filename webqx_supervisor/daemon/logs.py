@@ -1,6 +1,7 @@
 """Which log files a `logs` command means, and their lines as a stream of pieces."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from pathlib import Path
 
 import trio
@@ -48,8 +49,9 @@ class LogReader:
     async def on(self, files: Mapping[str, Path], n: int) -> AsyncIterator[bytes]:
         """Yield the last `n` lines of `files` together, and then for ever what comes."""
         with self._output.subscribe() as changed:
-            async for piece in follow(files, changed, n):
-                yield piece
+            async with aclosing(follow(files, changed, n)) as pieces:
+                async for piece in pieces:
+                    yield piece
 
     def _file(self, supervisor: Supervisor, number: str) -> Path:
         name = supervisor.service.name

@@ -78,7 +78,9 @@ class Services:
             if name not in known:
                 there = ", ".join(sorted(known)) or "none"
                 raise NoSuchService(f"no service {name!r} in {self.config.file}; there is: {there}")
-        return [self._supervisors[name] for name in names or [s.name for s in self.config.services]]
+        wanted = names or [service.name for service in self.config.services]
+        # In the midst of an apply a new service may have no supervisor yet.
+        return [self._supervisors[name] for name in wanted if name in self._supervisors]
 
     async def settle(self, supervisors: Iterable[Supervisor]) -> list[Failure]:
         """Wait until all these are up or will not be soon; return those that are not."""

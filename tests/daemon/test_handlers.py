@@ -1,0 +1,157 @@
+"""The verbs: what is refused and why, and what each answers."""
+
+import json
+
+import pytest
+import trio
+import trio.testing
+from fakes import service
+
+from webqx_supervisor.control.commands import COMMANDS
+from webqx_supervisor.control.fdstore import FdStore
+from webqx_supervisor.control.server import Call
+from webqx_supervisor.core.reconcile import Scaled
+from webqx_supervisor.daemon.handlers import Handlers
+from webqx_supervisor.daemon.logs import LogReader
+from webqx_supervisor.daemon.proxies import Proxies
+from webqx_supervisor.daemon.services import Failure, Services
+from webqx_supervisor.daemon.sockets import ListeningSockets
+from webqx_supervisor.daemon.status import Survey
+from webqx_supervisor.model.config import Config
+from webqx_supervisor.model.errors import NoSuchService, UsageError
+from webqx_supervisor.model.gateway import Table
+from webqx_supervisor.model.service import RestartPolicy
+
+
+class Desk:
+    """The handlers over real services; `ended` counts the calls for the daemon's end."""
+
+    def __init__(self, handlers: Handlers, services: Services, registry) -> None:
+        self.handlers = handlers
+        self.services = services
+        self.registry = registry
+
+    async def ask(self, path: str, body=None, **query):
+        with trio.fail_after(20):
+            return await self.handlers.handle(Call("GET", path, query, body, 0))
+
+
+@pytest.fixture
+async def desk(stage, output, tmp_path, nursery):
+    fatal = RestartPolicy(limit=0, retry_fatal=1000)
+    broken = service("/no/such/program", restart=fatal)
+    config = Config("name", "/services.toml", services=(service(),))
+    registry, store = stage.resources.registry, FdStore("")
+    sockets = ListeningSockets(store, registry)
+    services = Services(config, stage.resources, sockets)
+    proxies = Proxies(Table, sockets, store, registry, [])
+
+    async def apply():
+        await trio.lowlevel.checkpoint()
+        return [Scaled("api", 1, 2)], [Failure("api", "because", ("line",))]
+
+    handlers = Handlers(
+        services,
+        Survey(services, proxies, None),
+        registry,
+        LogReader(tmp_path, output, services),
+        apply,
+        lambda: registry.tell("shut_down", ""),
+    )
+    desk = Desk(handlers, services, registry)
+    desk.broken = broken
+    await nursery.start(services.run)
+    yield desk
+    services.close()
+    with trio.fail_after(20):
+        await services.gone.wait()
+
+
+async def test_every_command_has_its_verb(desk):
+    assert set(desk.handlers._verbs) == {command.path for command in COMMANDS}
+
+
+@pytest.mark.parametrize(
+    "body", [["api"], "api", {"service": "api"}, {"services": "api"}, {"services": [1]}]
+)
+@pytest.mark.parametrize("path", ["/start", "/stop", "/restart", "/reload"])
+async def test_a_slip_in_the_body_never_means_everything(desk, path, body):
+    with pytest.raises(UsageError):
+        await desk.ask(path, body)
+
+
+async def test_stopping_everything_ends_the_daemon_after_the_answer(desk):
+    reply = await desk.ask("/stop", {"services": []})
+    assert reply.payload == {"stopped": ["api"], "daemon": True}
+    assert desk.registry.events() == []
+    reply.after()
+    assert desk.registry.events()[-1].kind == "shut_down"
+
+
+async def test_a_service_is_started_scaled_and_stopped(desk):
+    started = await desk.ask("/start", {"services": ["api"]})
+    assert started.payload["failed"] == []
+    scaled = await desk.ask("/scale", {"service": "api", "instances": "+1"})
+    assert scaled.payload == {"name": "api", "from": 1, "to": 2, "failed": []}
+    stopped = await desk.ask("/stop", {"services": ["api"]})
+    assert stopped.payload == {"stopped": ["api"], "daemon": False}
+    assert desk.services.all()[0].workers == {}
+
+
+async def test_what_does_not_start_is_named_with_its_reason(desk):
+    desk.services.all()[0].service = desk.broken
+    payload = (await desk.ask("/start")).payload
+    assert payload["failed"] == ["api"]
+    assert "/no/such/program" in payload["services"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [("/describe", {}), ("/describe", {"service": "web"}), ("/logs", {"worker": "web"})],
+)
+async def test_an_unknown_service_is_refused(desk, path, query):
+    with pytest.raises(NoSuchService):
+        await desk.ask(path, **query)
+
+
+@pytest.mark.parametrize("n", ["-1", "many", ""])
+async def test_a_number_of_lines_is_a_number(desk, n):
+    with pytest.raises(UsageError):
+        await desk.ask("/events", n=n)
+
+
+async def test_events_are_the_last_n(desk):
+    for number in range(5):
+        desk.registry.tell("told", str(number))
+    reply = await desk.ask("/events", n="2")
+    assert [event["text"] for event in reply.payload["events"]] == ["3", "4"]
+
+
+async def test_followed_events_come_without_gap_or_repetition(desk):
+    desk.registry.tell("told", "before")
+    stream = (await desk.ask("/events", n="1", follow="1")).pieces
+    texts = []
+    for coming in ("one", "two", "end"):
+        piece = await anext(stream)
+        texts += [json.loads(each[6:])["text"] for each in piece.split(b"\n\n") if each]
+        desk.registry.changed()
+        desk.registry.tell("told", coming)
+        desk.registry.tell("told", coming + "!")
+    assert texts == ["before", "one", "one!", "two", "two!"]
+    await stream.aclose()
+
+
+async def test_a_description_hides_the_values_of_the_environment(desk):
+    supervisor = desk.services.all()[0]
+    supervisor.retune(service())
+    object.__setattr__(supervisor.service, "env", (("TOKEN", "secret"),))
+    payload = (await desk.ask("/describe", service="api")).payload
+    assert payload["service"]["env"] == ["TOKEN"]
+    assert "secret" not in json.dumps(payload)
+
+
+async def test_apply_tells_changes_and_failures(desk):
+    payload = (await desk.ask("/apply")).payload
+    (change,) = payload["changes"]
+    assert (change["change"], change["before"], change["after"]) == ("scaled", 1, 2)
+    assert payload["failed"] == [{"name": "api", "reason": "because", "lines": ["line"]}]

@@ -1,0 +1,263 @@
+"""Proxies from the daemon's side; the test plays the proxies on the other end of real links."""
+
+import itertools
+import os
+import signal
+import socket
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+import trio.testing
+from helpers import free_port
+
+from webqx_supervisor.control.fdstore import FdStore
+from webqx_supervisor.control.link import Link
+from webqx_supervisor.daemon.proxies import Proxies, Proxy
+from webqx_supervisor.daemon.registry import Registry
+from webqx_supervisor.daemon.sockets import ListeningSockets
+from webqx_supervisor.model.exits import Exit
+from webqx_supervisor.model.gateway import Listener, Table
+from webqx_supervisor.model.link import Applied, Ask, Idle, Leave, Report, TableMessage
+from webqx_supervisor.process.identity import Identity
+
+SECONDS = 20
+pids = itertools.count(900_001)
+
+
+class FakeProcess:
+    """A process that ends when the test says so, or when it is signalled."""
+
+    def __init__(self) -> None:
+        self.pid = next(pids)
+        self.identity = Identity(self.pid, 1, "boot")
+        self.ended = trio.Event()
+        self.signals: list[int] = []
+
+    async def wait(self) -> Exit:
+        await self.ended.wait()
+        return Exit()
+
+    def send_signal(self, number: int) -> None:
+        self.signals.append(number)
+        self.ended.set()
+
+
+class Actor:
+    """One adopted proxy, and the test's end of its link."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        self.process = FakeProcess()
+        self.link = Link(theirs)
+        self.proxy = Proxy(self.process, Link(ours), f"link={self.process.pid}", -100.0, 1.0)
+
+    async def hear(self, kind):
+        """Return the next message of that kind; what else comes is passed over."""
+        with trio.fail_after(SECONDS):
+            while True:
+                message, fds = await self.link.receive()
+                for fd in fds:
+                    os.close(fd)
+                if isinstance(message, kind):
+                    return message
+
+
+class Play:
+    def __init__(self) -> None:
+        self.registry = Registry()
+        self.sockets = ListeningSockets(FdStore(""), self.registry)
+        self.listeners: tuple[Listener, ...] = ()
+        self.proxies = Proxies(
+            lambda version: Table(version, self.listeners),
+            self.sockets,
+            FdStore(""),
+            self.registry,
+            [os.devnull],
+        )
+
+    def listen(self, *listeners: Listener) -> None:
+        self.listeners = listeners
+        self.sockets.follow(listeners)
+
+    @asynccontextmanager
+    async def of(self, *actors: Actor):
+        """Run with these proxies adopted and as many wanted."""
+        self.proxies.adopt([actor.proxy for actor in actors])
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self.proxies.run, len(actors))
+                yield
+                nursery.cancel_scope.cancel()
+        finally:
+            for proxy in self.proxies.running:
+                proxy.process.send_signal(signal.SIGKILL)
+                proxy.link.close()
+                with trio.CancelScope(shield=True):
+                    await proxy.process.wait()
+
+    async def until(self, condition) -> None:
+        with trio.fail_after(SECONDS):
+            await self.registry.until(condition)
+
+
+@pytest.fixture
+def play():
+    play = Play()
+    yield play
+    play.sockets.close()
+
+
+@pytest.fixture
+async def actors():
+    actors = [Actor(), Actor()]
+    yield actors
+    for actor in actors:
+        actor.link.close()
+        actor.proxy.link.close()
+
+
+def once_idle(play, nursery, upstream="api:1@7"):
+    done = trio.Event()
+
+    async def wait() -> None:
+        await play.proxies.idle(upstream)
+        done.set()
+
+    nursery.start_soon(wait)
+    return done
+
+
+async def quiet() -> None:
+    await trio.testing.wait_all_tasks_blocked(0.02)
+
+
+async def test_an_upstream_is_idle_when_every_proxy_says_so_of_the_present_table(
+    play, actors, nursery
+):
+    async with play.of(*actors):
+        done = once_idle(play, nursery)
+        for actor in actors:
+            await quiet()
+            assert not done.is_set()
+            table = (await actor.hear(TableMessage)).table
+            await actor.link.send(Applied(table.version))
+            await actor.link.send(Idle(("api:1@7",)))
+        with trio.fail_after(SECONDS):
+            await done.wait()
+
+
+async def test_what_was_said_to_an_earlier_daemon_does_not_count(play, actors, nursery):
+    actor = actors[0]
+    await actor.link.send(Applied(500))
+    await actor.link.send(Idle(("api:1@7",)))
+    async with play.of(actor):
+        done = once_idle(play, nursery)
+        version = (await actor.hear(TableMessage)).table.version
+        await quiet()
+        assert not done.is_set()
+        await actor.link.send(Applied(version))
+        await quiet()
+        assert not done.is_set()
+        await actor.link.send(Idle(("api:1@7",)))
+        with trio.fail_after(SECONDS):
+            await done.wait()
+
+
+async def test_adopted_proxies_count_before_they_run(play, actors, nursery):
+    play.proxies.adopt([actors[0].proxy])
+    done = once_idle(play, nursery)
+    await quiet()
+    assert not done.is_set()
+    assert [entry.pid for entry in play.proxies.entries()] == [actors[0].process.pid]
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_proxy_that_dies_holds_up_no_drain(play, actors, nursery):
+    async with play.of(*actors):
+        done = once_idle(play, nursery)
+        version = (await actors[0].hear(TableMessage)).table.version
+        await actors[0].link.send(Applied(version))
+        await actors[0].link.send(Idle(("api:1@7",)))
+        play.proxies.resize(1)
+        actors[1].process.ended.set()
+        with trio.fail_after(SECONDS):
+            await done.wait()
+
+
+async def test_one_that_leaves_does_not_keep_another_from_being_replaced(play, actors):
+    async with play.of(*actors):
+        play.proxies.resize(1)
+        await actors[1].hear(Leave)
+        actors[0].process.ended.set()
+        await play.until(lambda: any(proxy.process.pid < 900_000 for proxy in play.proxies.running))
+        assert not actors[1].process.ended.is_set()
+
+
+async def test_more_are_wanted_again_while_one_still_leaves(play, actors):
+    async with play.of(*actors):
+        play.proxies.resize(1)
+        play.proxies.resize(2)
+        await play.until(lambda: len(play.proxies.running) == 3)
+        assert [proxy.leaving for proxy in play.proxies.running] == [False, True, False]
+
+
+async def test_one_that_is_too_many_by_the_time_it_has_started_leaves(play, actors):
+    async with play.of(actors[0]):
+        play.proxies.resize(2)
+        play.proxies.resize(1)
+        await play.until(lambda: len(play.proxies.running) == 2)
+        assert play.proxies.running[1].leaving
+
+
+async def test_one_that_leaves_is_given_no_new_socket(play, actors):
+    async with play.of(*actors):
+        for actor in actors:
+            await actor.hear(TableMessage)
+        play.proxies.resize(1)
+        await actors[1].hear(Leave)
+        bind = f"127.0.0.1:{free_port()}"
+        play.listen(Listener("web", (bind,)))
+        assert (await actors[0].hear(TableMessage)).sockets == (("web", bind),)
+        assert (await actors[1].hear(TableMessage)).sockets == ()
+
+
+async def test_a_socket_is_sent_once_and_a_reopened_one_anew(play, actors):
+    bind = f"127.0.0.1:{free_port()}"
+    play.listen(Listener("web", (bind,)))
+    async with play.of(actors[0]):
+        assert (await actors[0].hear(TableMessage)).sockets == (("web", bind),)
+        play.listeners = (*play.listeners, Listener("other", ()))
+        play.registry.changed()
+        assert (await actors[0].hear(TableMessage)).sockets == ()
+        play.listen()
+        play.listen(Listener("web", (bind,)))  # before any proxy saw the first change
+        assert (await actors[0].hear(TableMessage)).sockets == (("web", bind),)
+
+
+async def test_figures_come_from_those_that_answer_this_question(play, actors):
+    await actors[1].link.send(Report(500, actors[1].process.pid, 0, 0, ()))
+    async with play.of(*actors):
+
+        async def answer() -> None:
+            ticket = (await actors[0].hear(Ask)).ticket
+            await actors[0].link.send(Report(ticket, actors[0].process.pid, 3, 9, ()))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(answer)
+            reports = await play.proxies.reports()
+        assert [report.pid for report in reports] == [actors[0].process.pid]
+
+
+async def test_leaving_waits_for_one_that_is_just_being_started(play):
+    with trio.fail_after(SECONDS):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(play.proxies.run, 1)
+            await play.proxies.leave(5)
+    assert play.proxies.running == []
+
+
+async def test_one_that_does_not_leave_in_time_is_killed(play, actors, autojump_clock):
+    async with play.of(actors[0]):
+        await play.proxies.leave(5)
+        assert actors[0].process.signals == [signal.SIGKILL]
