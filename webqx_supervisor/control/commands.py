@@ -55,7 +55,6 @@ COMMANDS = (
         "POST",
         "/apply",
         "Make the running state match services.toml, touching only what changed.",
-        body=("file?",),
     ),
     Command(
         "logs",
