@@ -14,6 +14,7 @@ import trio
 
 from webqx_supervisor.control.link import Link
 from webqx_supervisor.model.gateway import (
+    Balance,
     Forwarding,
     Limits,
     Listener,
@@ -168,6 +169,8 @@ class Stage:
         self.version = 0
         self.limits = Limits()
         self.forwarding = Forwarding()
+        self.balance = Balance()
+        self.slot = -1
         self.protocol = Protocol.HTTP
         self.listening = listen("127.0.0.1:0")
         self.port: int = self.listening.getsockname()[1]
@@ -207,7 +210,9 @@ class Stage:
             )
             for each in upstreams_in_it
         ]
-        group = UpstreamGroup("api", (*up, *drained), self.forwarding, expecting, reason)
+        group = UpstreamGroup(
+            "api", (*up, *drained), self.forwarding, expecting, reason, self.balance, self.slot
+        )
         listener = Listener("web", ("here",), self.protocol, self.limits)
         table = Table(self.version, (listener,), (Route("web", "api"),), (group,))
         if self._sent_socket:

@@ -46,6 +46,8 @@ RAW = "[listeners.raw]\nbind = 81\nprotocol = 'tcp'\n"
         A + RAW + route("raw", "a"),
         A + "depends_on = { b = 'ready' }\n" + service("b", port=5000),
         service("a", port=65535),
+        A + "balance = { sticky = 'w', policy = 'hash', hash_by = 'cookie:s' }\n" + WEB,
+        A + "balance = 'hash'\n" + RAW + route("raw", "a"),
     ],
 )
 def test_what_can_be_true_at_once_is_not_told(text):
@@ -167,6 +169,27 @@ def test_what_can_be_true_at_once_is_not_told(text):
             service("a", port=3001, listen=3000) + route("a", "a"),
             "routes[0]",
             "requests for any host below / of `a` go to service `a` by its `listen` already",
+        ),
+        (
+            A + "balance = { hash_by = 'client_ip' }",
+            "services.a.balance.hash_by",
+            'counts only with `policy = "hash"`',
+        ),
+        (
+            A + "balance = { policy = 'hash', slow_start = '5s' }",
+            "services.a.balance.slow_start",
+            "has no meaning for a hash: the same clients would change workers again",
+        ),
+        (
+            A + "balance = { sticky = 'w' }\n" + RAW + route("raw", "a"),
+            "services.a.balance.sticky",
+            "listener `raw` is tcp, where there are no fields to go by",
+        ),
+        (
+            service("a", port=3001, listen="{ bind = 3000, protocol = 'tcp' }")
+            + "balance = { policy = 'hash', hash_by = 'header:X' }",
+            "services.a.balance.hash_by",
+            "listener `a` is tcp, where there are no fields to go by",
         ),
     ],
 )

@@ -112,6 +112,57 @@ API = "[services.api]\ncommand = 'x'\n"
             "wanted a port or an address, like ",
         ),
         ("[listeners.a]\nbind = []", "listeners.a.bind", "the list is empty"),
+        (
+            API + "balance = 'least'",
+            "services.api.balance",
+            "wanted 'round_robin', 'least_connections', 'two_choices' or 'hash', found the text",
+        ),
+        (API + "balance = 3", "services.api.balance", "wanted a table, found the number 3"),
+        (
+            API + "balance.hash_by = 'headers:X'",
+            "services.api.balance.hash_by",
+            'wanted "client_ip", "header:NAME" or "cookie:NAME"; found the text "headers:X"',
+        ),
+        (
+            API + "balance.hash_by = 'header:a b'",
+            "services.api.balance.hash_by",
+            "`a b` cannot be the name of a header",
+        ),
+        (
+            API + "balance.hash_by = 'cookie:'",
+            "services.api.balance.hash_by",
+            "`` cannot be the name of a cookie",
+        ),
+        (
+            API + "balance.sticky = 'a;b'",
+            "services.api.balance.sticky",
+            'wanted the name of a cookie, like "worker"; found the text "a;b"',
+        ),
+        (
+            API + "balance.weights = { 0 = 1 }",
+            "services.api.balance.weights.0",
+            "wanted the number of an instance, from 1 up; found `0`",
+        ),
+        (
+            API + "balance.weights = { 1 = 0 }",
+            "services.api.balance.weights.1",
+            "must be 1 or more, found the number 0",
+        ),
+        (
+            API + "balance.backup = [0]",
+            "services.api.balance.backup[0]",
+            "must be 1 or more, found the number 0",
+        ),
+        (
+            API + "forward.max_in_flight = -1",
+            "services.api.forward.max_in_flight",
+            "must be 0 or more, found the number -1",
+        ),
+        (
+            API + "balance.stick = 'a'",
+            "services.api.balance.stick",
+            "unknown key; did you mean `sticky`?",
+        ),
     ],
 )
 def test_a_violation_is_told_with_its_key_and_in_plain_words(text, key, message):

@@ -43,7 +43,7 @@ def test_a_wrong_file_gives_its_problems_and_78(tmp_path):
             2,
             "services.a.x",
             "unknown key; known here: command, cwd, env, env_file, instances, port, listen, "
-            "depends_on, health, stop, restart, logs, forward",
+            "depends_on, health, stop, restart, logs, forward, balance",
         ),
     ]
 

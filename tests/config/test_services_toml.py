@@ -6,7 +6,15 @@ from webqx_supervisor.config.names import default_daemon_name
 from webqx_supervisor.config.services_toml import missing_programs, parse
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import ConfigError
-from webqx_supervisor.model.gateway import Forwarding, Limits, Listener, Protocol, Route
+from webqx_supervisor.model.gateway import (
+    Balance,
+    Forwarding,
+    Limits,
+    Listener,
+    Policy,
+    Protocol,
+    Route,
+)
 from webqx_supervisor.model.service import Health, Logs, RestartPolicy, Service, Stop
 
 SMALLEST = """\
@@ -60,6 +68,8 @@ tunnel_timeout = "1h"
 upgrade = ["websocket", "h2c"]
 queue_size = 10
 queue_timeout = "5s"
+keepalive = "2s"
+max_idle = 8
 
 [services.api-standby]
 command = "sleep 1"
@@ -75,6 +85,10 @@ bind = ["0.0.0.0:80", "[::]:80"]
 head_timeout = "5s"
 max_head = "8k"
 max_body = "10M"
+write_timeout = "1m"
+min_body_rate = "1k"
+max_connections = 500
+max_connections_per_client = 20
 
 [[routes]]
 listener = "web"
@@ -113,6 +127,7 @@ def test_the_smallest_file_has_the_defaults_of_the_model(folder):
         listeners=(Listener("api", ("127.0.0.1:3000",)),),
         routes=(Route(listener="api", service="api"),),
         forwardings=(("api", Forwarding()),),
+        balances=(("api", Balance()),),
     )
 
 
@@ -138,7 +153,7 @@ def test_the_full_file_is_carried_over_whole(folder):
             "web",
             ("0.0.0.0:80", "[::]:80"),
             Protocol.HTTP,
-            Limits(head_timeout=5.0, max_head=8192, max_body=10 * 1024 * 1024),
+            Limits(5.0, 75.0, 60.0, 1024, 8192, 10 * 1024 * 1024, 500, 20),
         ),
     )
     assert config.routes == (
@@ -146,7 +161,7 @@ def test_the_full_file_is_carried_over_whole(folder):
         Route("db", "db"),
     )
     assert dict(config.forwardings) == {
-        "api": Forwarding(1.0, 120.0, 3600.0, ("websocket", "h2c"), 10, 5.0),
+        "api": Forwarding(1.0, 120.0, 3600.0, ("websocket", "h2c"), 10, 5.0, 2.0, 8),
         "api-standby": Forwarding(),
         "db": Forwarding(),
     }
@@ -338,3 +353,28 @@ def test_a_missing_program_is_told_without_a_line_when_the_file_has_changed(fold
         (folder / "services.toml").write_text(now)
     (problem,) = missing_programs(config)
     assert (problem.file, problem.line) == (str(folder / "services.toml"), None)
+
+
+@pytest.mark.parametrize(
+    ("written", "balance"),
+    [
+        ('balance = "two_choices"', Balance(Policy.TWO_CHOICES)),
+        ('balance = { policy = "least_connections" }', Balance(Policy.LEAST_CONNECTIONS)),
+        (
+            """balance = { policy = "hash", hash_by = "header:X-Tenant", weights = { 1 = 3 } }""",
+            Balance(Policy.HASH, "header:X-Tenant", weights=((1, 3),)),
+        ),
+        (
+            """
+            [services.api.balance]
+            sticky = "worker"
+            slow_start = "10s"
+            backup = [4, 3, 3]
+            weights = { 10 = 2, 9 = 1 }
+            """,
+            Balance(sticky="worker", slow_start=10, backup=(3, 4), weights=((9, 1), (10, 2))),
+        ),
+    ],
+)
+def test_a_balance_is_a_policy_or_a_table(folder, written, balance):
+    assert parsed(SMALLEST + written, folder).balances == (("api", balance),)

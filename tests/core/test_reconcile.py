@@ -25,7 +25,15 @@ from webqx_supervisor.core.reconcile import (
 )
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import UsageError
-from webqx_supervisor.model.gateway import Forwarding, Limits, Listener, Protocol, Route
+from webqx_supervisor.model.gateway import (
+    Balance,
+    Forwarding,
+    Limits,
+    Listener,
+    Policy,
+    Protocol,
+    Route,
+)
 from webqx_supervisor.model.service import Health, Logs, RestartPolicy, Service, Stop
 
 API = Service(
@@ -205,6 +213,7 @@ class TestPlan:
                 CONFIG, routes=(*CONFIG.routes, Route("web", "other", path="/x", backup="api"))
             ),
             replace(CONFIG, forwardings=(("api", Forwarding(queue_size=1)),)),
+            replace(CONFIG, balances=(("api", Balance(Policy.HASH)),)),
         ],
     )
     def test_a_route_or_its_policy_is_taken_over_without_touching_a_process(
@@ -249,6 +258,7 @@ class TestPlan:
 
     def test_a_policy_that_says_the_default_is_no_change(self) -> None:
         assert plan(CONFIG, replace(CONFIG, forwardings=(("api", Forwarding()),))) == ()
+        assert plan(CONFIG, replace(CONFIG, balances=(("api", Balance()),))) == ()
 
 
 SERVICES = st.builds(

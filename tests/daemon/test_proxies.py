@@ -17,8 +17,15 @@ from webqx_supervisor.daemon.proxies import Proxies, Proxy
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.model.exits import Exit
-from webqx_supervisor.model.gateway import Listener, Table
-from webqx_supervisor.model.link import Applied, Ask, Idle, Leave, Report, TableMessage
+from webqx_supervisor.model.gateway import (
+    Forwarding,
+    Listener,
+    Table,
+    Upstream,
+    UpstreamGroup,
+)
+from webqx_supervisor.model.link import Applied, Ask, Idle, Leave, Report, Share, TableMessage
+from webqx_supervisor.net.tally import Grid, Tally
 from webqx_supervisor.process.identity import Identity
 
 SECONDS = 20
@@ -68,8 +75,9 @@ class Play:
         self.registry = Registry()
         self.sockets = ListeningSockets(FdStore(""), self.registry)
         self.listeners: tuple[Listener, ...] = ()
+        self.groups: tuple[UpstreamGroup, ...] = ()
         self.proxies = Proxies(
-            lambda version: Table(version, self.listeners),
+            lambda version: Table(version, self.listeners, groups=self.groups),
             self.sockets,
             FdStore(""),
             self.registry,
@@ -81,9 +89,9 @@ class Play:
         self.sockets.follow(listeners)
 
     @asynccontextmanager
-    async def of(self, *actors: Actor):
+    async def of(self, *actors: Actor, inherited=None):
         """Run with these proxies adopted and as many wanted."""
-        self.proxies.adopt([actor.proxy for actor in actors])
+        self.proxies.adopt([actor.proxy for actor in actors], inherited or {})
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.proxies.run, len(actors))
@@ -106,6 +114,7 @@ def play():
     play = Play()
     yield play
     play.sockets.close()
+    play.proxies._tallies.close()
 
 
 @pytest.fixture
@@ -165,7 +174,7 @@ async def test_what_was_said_to_an_earlier_daemon_does_not_count(play, actors, n
 
 
 async def test_adopted_proxies_count_before_they_run(play, actors, nursery):
-    play.proxies.adopt([actors[0].proxy])
+    play.proxies.adopt([actors[0].proxy], {})
     done = once_idle(play, nursery)
     await quiet()
     assert not done.is_set()
@@ -261,3 +270,62 @@ async def test_one_that_does_not_leave_in_time_is_killed(play, actors, autojump_
     async with play.of(actors[0]):
         await play.proxies.leave(5)
         assert actors[0].process.signals == [signal.SIGKILL]
+
+
+LIMITED = UpstreamGroup(
+    "api", (Upstream("api:1@7", "127.0.0.1", 1, 7),), Forwarding(max_in_flight=1)
+)
+
+
+async def test_several_proxies_are_told_where_to_count_together_before_the_table(play, actors):
+    play.groups = (LIMITED,)
+    async with play.of(*actors):
+        slots, rows = set(), []
+        for actor in actors:
+            rows.append((await actor.hear(Share)).row)
+            (group,) = (await actor.hear(TableMessage)).table.groups
+            slots.add((group.slot, group.upstreams[0].slot))
+        assert sorted(rows) == [0, 1]
+        ((queue, worker),) = slots
+        assert queue != worker
+        assert min(queue, worker) >= 0
+
+
+async def test_a_single_proxy_counts_for_itself_until_there_are_two(play, actors):
+    play.groups = (LIMITED,)
+    async with play.of(actors[0]):
+        (group,) = (await actors[0].hear(TableMessage)).table.groups
+        assert (group.slot, group.upstreams[0].slot) == (-1, -1)
+        play.proxies.resize(2)
+        await actors[0].hear(Share)
+        (group,) = (await actors[0].hear(TableMessage)).table.groups
+        assert group.slot >= 0
+
+
+async def test_what_a_proxy_counted_ends_with_it(play, actors):
+    play.groups = (LIMITED,)
+    async with play.of(*actors):
+        rows = [(await actor.hear(Share)).row for actor in actors]
+        slot = (await actors[0].hear(TableMessage)).table.groups[0].upstreams[0].slot
+        grid = Grid(os.dup(play.proxies._tallies.fd))
+        for row in rows:
+            Tally(grid, row).add(slot, 1)
+        play.proxies.resize(1)
+        actors[1].process.ended.set()
+        await play.until(lambda: len(play.proxies.running) == 1)
+        assert grid.get(rows[0], slot) == 1
+        assert grid.get(rows[1], slot) == 0
+        grid.close()
+
+
+async def test_an_adopted_proxy_goes_on_counting_where_it_did(play, actors):
+    play.groups = (LIMITED,)
+    tallies = play.proxies._tallies
+    row = tallies.enroll(actors[0].process.pid)
+    inherited = {"tally": [os.dup(tallies.fd)]}
+    tallies.close()
+    async with play.of(*actors, inherited=inherited):
+        await actors[1].hear(Share)
+        first, _ = await actors[0].link.receive()
+        assert isinstance(first, TableMessage)
+        assert tallies.row(actors[0].process.pid) == row

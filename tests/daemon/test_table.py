@@ -1,12 +1,17 @@
 """The table of this moment, from real supervisors and workers."""
 
+import time
+from dataclasses import replace
+
 from fakes import service, supervised
 from helpers import free_port
 
 from webqx_supervisor.daemon.table import build
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.gateway import (
+    Balance,
     Forwarding,
+    Limits,
     Listener,
     Route,
     UpstreamState,
@@ -67,3 +72,28 @@ async def test_an_unhealthy_worker_drains_and_a_healthy_one_is_up_again(stage):
             worker.judged(healthy=healthy, reason="says so")
             states.append(build(1, CONFIG, [supervisor]).groups[0].upstreams[0].state)
         assert states == [UpstreamState.DRAINING, UpstreamState.UP]
+
+
+def test_each_proxy_is_told_its_share_of_the_connections_rounded_up():
+    limits = [Limits(max_connections=most) for most in (1000, 1, 0)]
+    listeners = tuple(
+        Listener(f"l{n}", ("127.0.0.1:80",), limits=each) for n, each in enumerate(limits)
+    )
+    table = build(1, replace(CONFIG, proxies=3, listeners=listeners), [])
+    assert [each.limits.max_connections for each in table.listeners] == [334, 1, 0]
+
+
+async def test_weights_and_backups_go_by_instance_and_newcomers_say_since_when(stage):
+    balance = Balance(weights=((2, 5),), backup=(3,), slow_start=10)
+    config = replace(CONFIG, balances=(("api", balance),))
+    before = time.monotonic()
+    async with supervised(service(port=free_port(), instances=3), stage) as supervisor:
+        await supervisor.start()
+        await stage.until(
+            lambda: all(each.state is WorkerState.RUNNING for each in supervisor.everyone)
+        )
+        (group,) = build(1, config, [supervisor]).groups
+        assert group.balance == balance
+        assert [each.weight for each in group.upstreams] == [1, 5, 1]
+        assert [each.backup for each in group.upstreams] == [False, False, True]
+        assert all(before <= each.ready_at <= time.monotonic() for each in group.upstreams)

@@ -187,3 +187,29 @@ async def test_others_in_trio_get_their_turn_beside_a_busy_task(arena):
         await trio.lowlevel.checkpoint()
     stop = True
     await arena.result(task.join())
+
+
+async def test_deadlines_that_pass_together_leave_others_their_turns(arena, autojump_clock):
+    reactor = arena.reactor
+    turns = 0
+    passed: list[int] = []
+
+    async def take_turns() -> None:
+        nonlocal turns
+        await reactor.wait(FOREVER)
+        while len(passed) < 1000:
+            turns += 1
+            await reactor.yield_turn()
+
+    async def time_out() -> None:
+        with pytest.raises(DeadlinePassed):
+            await reactor.wait(1)
+        if not passed:
+            reactor.schedule(other)
+        passed.append(turns)
+
+    other = reactor.spawn(take_turns())
+    for _ in range(1000):
+        reactor.spawn(time_out())
+    await arena.result(other.join())
+    assert max(passed.count(turn) for turn in set(passed)) < 100

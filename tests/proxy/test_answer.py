@@ -160,7 +160,7 @@ async def test_a_worker_that_falls_silent_inside_its_answer_is_cut_off(stage: St
 
 
 async def test_a_client_that_takes_nothing_is_cut_off(stage: Stage):
-    stage.limits = Limits(idle_timeout=0.3)
+    stage.limits = Limits(write_timeout=0.3)
     gone = trio.Event()
 
     async def play(peer):

@@ -1,8 +1,20 @@
+import math
+import socket
+from collections.abc import AsyncIterator
+
 import pytest
 import trio
 from stage import Stage, echo, ok, request
 
 from webqx_supervisor.model.gateway import Limits
+from webqx_supervisor.net.channel import Channel
+from webqx_supervisor.net.pace import GRACE
+from webqx_supervisor.net.reactor import Reactor
+from webqx_supervisor.net.relay import SPLICE_FROM
+from webqx_supervisor.proxy.doors import Door
+from webqx_supervisor.proxy.gateway import Client
+from webqx_supervisor.proxy.refusal import Refused
+from webqx_supervisor.proxy.upload import Upload
 
 
 async def test_a_body_streams_to_the_worker_while_it_comes(stage: Stage):
@@ -122,3 +134,96 @@ async def test_a_large_body_passes_whole_while_little_of_it_is_held(stage: Stage
     assert (await client.answer())[2] == b"all"
     # The sockets' buffers of both hops, which the kernel grows to a few MB each, and a pipe.
     assert most_held < 30_000_000
+
+
+class Bench:
+    """An upload between two peers, in a time that the test moves."""
+
+    def __init__(self) -> None:
+        self.reactor = Reactor(clock=trio.current_time)
+        self.peer, ours = socket.socketpair()
+        self.worker, theirs = socket.socketpair()
+        for each in (self.peer, self.worker, ours, theirs):
+            each.setblocking(False)
+        door = Door("web")
+        door.limits = Limits(min_body_rate=1000)
+        self.client = Client(Channel(self.reactor, ours), "10.0.0.1", door)
+        self.upstream = Channel(self.reactor, theirs)
+        self.over = trio.Event()
+        self.error: Refused | None = None
+
+    def carry(self, length: int) -> None:
+        self.reactor.spawn(self._carry(length))
+
+    async def _carry(self, length: int) -> None:
+        try:
+            await Upload(self.reactor, self.client, length).run(self.upstream, math.inf)
+        except Refused as refused:
+            self.error = refused
+        self.over.set()
+
+    async def swallow(self, octets: int) -> None:
+        """Read so many octets at the worker's end."""
+        while octets:
+            await trio.lowlevel.wait_readable(self.worker)
+            octets -= len(self.worker.recv(min(octets, 65536)))
+
+
+@pytest.fixture
+async def bench(nursery) -> AsyncIterator[Bench]:
+    opened = Bench()
+    nursery.start_soon(opened.reactor.run)
+    yield opened
+    opened.peer.close()
+    opened.worker.close()
+
+
+lengths = pytest.mark.parametrize(
+    "length", [SPLICE_FROM - 1, 100_000_000], ids=["copied", "spliced"]
+)
+
+
+@lengths
+async def test_a_body_that_trickles_is_a_408_however_steadily_it_comes(
+    bench: Bench, autojump_clock, length
+):
+    bench.carry(length)
+    began = trio.current_time()
+    while not bench.over.is_set():
+        bench.peer.send(b"x" * 100)
+        await trio.sleep(1)
+    assert trio.current_time() - began < 2 * GRACE
+    assert bench.error is not None
+    assert bench.error.status == 408
+    assert "less than 1000 octets/s" in bench.error.reason
+
+
+@lengths
+async def test_a_body_that_comes_at_its_pace_may_take_long(bench: Bench, autojump_clock, length):
+    bench.carry(length)
+    for _ in range(30):
+        bench.peer.send(b"x" * 2000)
+        await trio.sleep(1)
+        await bench.swallow(2000)
+    assert not bench.over.is_set()
+
+
+@lengths
+async def test_a_client_is_not_blamed_for_a_worker_that_takes_its_time(
+    bench: Bench, autojump_clock, length
+):
+    bench.carry(length)
+    await trio.sleep(1)
+    filled = 0
+    while True:
+        try:
+            filled += bench.peer.send(bytes(min(65536, length - filled)))
+        except BlockingIOError:
+            break
+        if filled == length:
+            break
+        await trio.sleep(0.2)
+    await trio.sleep(10_000)
+    await bench.swallow(filled)
+    await trio.sleep(GRACE / 2)
+    assert bench.error is None

@@ -11,7 +11,7 @@ from webqx_supervisor.config.fields import resolved
 from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean
 from webqx_supervisor.config.schema import Listener, Route, Service, ServicesToml
-from webqx_supervisor.model.gateway import Protocol
+from webqx_supervisor.model.gateway import Policy, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complai
     yield from _dependencies(document.services, names.services)
     yield from _unknown_targets(document, names)
     yield from _route_kinds(document, {path[1]: entry for path, entry in listeners})
+    yield from _balances(document, {path[1]: entry for path, entry in listeners})
     yield from _twice_routed(document)
 
 
@@ -151,6 +152,41 @@ def _route_kinds(
         for key in route.model_fields_set & {"host", "path"}:
             message = f"listener `{route.listener}` is tcp, where there is no {key} to go by"
             yield ("routes", position, key), message
+
+
+def _balances(
+    document: ServicesToml, listeners: Mapping[str | int, Listener]
+) -> Iterator[Complaint]:
+    by_tcp = _listeners_by_tcp(document, listeners)
+    for name, entry in document.services.items():
+        balance, place = entry.balance, ("services", name, "balance")
+        hashes = balance.policy is Policy.HASH
+        if "hash_by" in balance.model_fields_set and not hashes:
+            yield (*place, "hash_by"), 'counts only with `policy = "hash"`'
+        if balance.slow_start and hashes:
+            message = "has no meaning for a hash: the same clients would change workers again"
+            yield (*place, "slow_start"), message
+        for key, needed in (
+            ("sticky", balance.sticky is not None),
+            ("hash_by", hashes and balance.hash_by != "client_ip"),
+        ):
+            if needed and name in by_tcp:
+                message = f"listener `{by_tcp[name]}` is tcp, where there are no fields to go by"
+                yield (*place, key), message
+
+
+def _listeners_by_tcp(
+    document: ServicesToml, listeners: Mapping[str | int, Listener]
+) -> dict[str, str]:
+    """Return a tcp listener of each service that has one."""
+    routes = [(route.listener, route.service, route.backup) for route in document.routes]
+    routes += [(name, name, None) for name, entry in document.services.items() if entry.listen]
+    return {
+        service: name
+        for name, *services in routes
+        for service in services
+        if service is not None and name in listeners and listeners[name].protocol is Protocol.TCP
+    }
 
 
 def _twice_routed(document: ServicesToml) -> Iterator[Complaint]:

@@ -9,12 +9,14 @@ import signal
 from typing import TypeVar
 
 from webqx_supervisor.config.phrases import did_you_mean, found
+from webqx_supervisor.core.wire.cookies import is_cookie_name
 
 MAX_PATTERN = r"^max(-[0-9]+)?$"
 
 Number = TypeVar("Number", int, float)
 
 _MAX = re.compile(MAX_PATTERN)
+_INSTANCE = re.compile(r"[1-9][0-9]{0,5}")
 _TOKEN = re.compile(
     r"[!#$%&'*+.^_`|~0-9A-Za-z/-]+"
 )  # RFC 9110 7.8: protocol names, may be versioned
@@ -55,6 +57,38 @@ def words(value: object) -> list[str]:
 def listener_table(value: object) -> object:
     """Take `listen = 3000` for `listen = { bind = 3000 }`."""
     return value if value is None or isinstance(value, dict) else {"bind": value}
+
+
+def balance_table(value: object) -> object:
+    """Take `balance = "two_choices"` for `balance = { policy = "two_choices" }`."""
+    return {"policy": value} if isinstance(value, str) else value
+
+
+def instance_number(text: str) -> str:
+    """Take a key that is the number of an instance; they count from 1."""
+    if _INSTANCE.fullmatch(text):
+        return text
+    raise ValueError(f"wanted the number of an instance, from 1 up; found `{text}`")
+
+
+def hash_source(text: str) -> str:
+    """Take "client_ip", "header:NAME" or "cookie:NAME"; both names are tokens of RFC 9110."""
+    kind, colon, name = text.partition(":")
+    if text == "client_ip" or (kind in ("header", "cookie") and is_cookie_name(name)):
+        return text
+    if kind in ("header", "cookie") and colon:
+        raise ValueError(f"`{name}` cannot be the name of a {kind}")
+    hint = did_you_mean(kind, ["client_ip", "header", "cookie"])
+    raise ValueError(
+        f'wanted "client_ip", "header:NAME" or "cookie:NAME"; found {found(text)}{hint}'
+    )
+
+
+def cookie_name(name: str) -> str:
+    """Take the name of a cookie (RFC 6265 4.1.1)."""
+    if is_cookie_name(name):
+        return name
+    raise ValueError(f'wanted the name of a cookie, like "worker"; found {found(name)}')
 
 
 def instances(value: object) -> int | str:

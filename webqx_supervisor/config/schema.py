@@ -6,13 +6,28 @@ rule here looks at a second entry of the file, or at the machine.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from webqx_supervisor.config import fields, units
-from webqx_supervisor.config.addresses import bind_address
-from webqx_supervisor.config.names import checked_name
+from webqx_supervisor.config.kinds import (
+    AddressText,
+    Binds,
+    Capacity,
+    Command,
+    Count,
+    Duration,
+    MaxText,
+    Name,
+    Port,
+    Positive,
+    Section,
+    Size,
+    Text,
+    Texts,
+    Timeout,
+)
 from webqx_supervisor.model import gateway, service
 
 _HEALTH = service.Health()
@@ -21,41 +36,7 @@ _RESTART = service.RestartPolicy()
 _LOGS = service.Logs()
 _LIMITS = gateway.Limits()
 _FORWARD = gateway.Forwarding()
-
-# For editors and the reference; what is accepted is decided by the validator beside it.
-_DurationText = Annotated[
-    str, Field(pattern=units.DURATION_PATTERN, examples=["5s", "200ms", "1h30m"])
-]
-_SizeText = Annotated[str, Field(pattern=units.SIZE_PATTERN, examples=["512M", "64k", "1G"])]
-_AddressText = Annotated[str, Field(examples=["0.0.0.0:80", "[::]:80"])]
-_MaxText = Annotated[str, Field(pattern=fields.MAX_PATTERN, examples=["max", "max-1"])]
-_Text = Annotated[str, AfterValidator(fields.without_nul)]
-
-Count = Annotated[int, Field(ge=0)]
-Duration = Annotated[float, BeforeValidator(units.seconds, json_schema_input_type=_DurationText)]
-Timeout = Annotated[Duration, AfterValidator(fields.more_than_zero)]
-Size = Annotated[int, BeforeValidator(units.size, json_schema_input_type=Count | _SizeText)]
-Capacity = Annotated[Size, AfterValidator(fields.more_than_zero)]
-Positive = Annotated[int, Field(ge=1)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Name = Annotated[str, AfterValidator(checked_name)]
-Texts = Annotated[
-    tuple[_Text, ...],
-    Field(strict=False),
-    BeforeValidator(fields.listed_texts, json_schema_input_type=str | list[str]),
-]
-Command = Annotated[
-    tuple[_Text, ...],
-    Field(strict=False),
-    BeforeValidator(fields.words, json_schema_input_type=str | list[str]),
-]
-Binds = Annotated[
-    tuple[Annotated[str, BeforeValidator(bind_address)], ...],
-    Field(strict=False),
-    BeforeValidator(
-        fields.listed, json_schema_input_type=Port | _AddressText | list[Port | _AddressText]
-    ),
-]
+_BALANCE = gateway.Balance()
 
 
 def _time(seconds: float) -> Any:
@@ -67,12 +48,6 @@ def _bytes(count: int) -> Any:
     return units.size_text(count)
 
 
-class Section(BaseModel):
-    """A table of services.toml: no key but the named ones, no value of another type."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True)
-
-
 class Daemon(Section):
     """The daemon and its proxies."""
 
@@ -80,7 +55,7 @@ class Daemon(Section):
         default=None,
         description="The daemon's name; by default the folder's name and a short hash.",
     )
-    state_dir: _Text | None = Field(
+    state_dir: Text | None = Field(
         default=None,
         description="The folder of socket, journal and logs; by default `$WEBQX_SV_HOME/<name>`, "
         "else `webqx-sv/<name>` in `$XDG_STATE_HOME` or `~/.local/state`.",
@@ -192,11 +167,55 @@ class Forward(Section):
         tuple[Annotated[str, AfterValidator(fields.upgrade_token)], ...], Field(strict=False)
     ] = Field(default=_FORWARD.upgrade, description="The Upgrade tokens that the service speaks.")
     queue_size: Count = Field(
-        default=_FORWARD.queue_size, description="How many requests may wait while no worker is up."
+        default=_FORWARD.queue_size,
+        description="How many requests may wait while no worker is up or all have enough.",
     )
     queue_timeout: Duration = Field(
         default=_time(_FORWARD.queue_timeout),
         description="How long a request may wait for a worker.",
+    )
+    max_in_flight: Count = Field(
+        default=_FORWARD.max_in_flight,
+        description="How many requests one worker may have at once, over all proxies; those over "
+        "it wait in the queue; 0 means no limit.",
+    )
+    keepalive: Timeout = Field(
+        default=_time(_FORWARD.keepalive),
+        description="How long an idle connection to a worker is kept for the next request: "
+        "less than the worker keeps it.",
+    )
+    max_idle: Count = Field(
+        default=_FORWARD.max_idle,
+        description="How many idle connections each proxy keeps to a worker; 0 means none.",
+    )
+
+
+class Balance(Section):
+    """How requests are shared among the workers of a service; text alone is the policy."""
+
+    policy: Annotated[gateway.Policy, Field(strict=False)] = Field(
+        default=_BALANCE.policy,
+        description="Who is next: whoever has waited longest, has the least in flight, has less "
+        "in flight of two drawn at random, or is always the same for the same client.",
+    )
+    hash_by: Annotated[str, AfterValidator(fields.hash_source)] = Field(
+        default=_BALANCE.hash_by,
+        description='What `hash` goes by: "client_ip", "header:NAME" or "cookie:NAME".',
+    )
+    sticky: Annotated[str, AfterValidator(fields.cookie_name)] | None = Field(
+        default=None,
+        description="The name of a cookie that leads a client back to the worker it had.",
+    )
+    slow_start: Duration = Field(
+        default=_time(_BALANCE.slow_start),
+        description="For so long the share of a new worker grows, from a tenth to the whole.",
+    )
+    weights: dict[Annotated[str, AfterValidator(fields.instance_number)], Positive] = Field(
+        default={}, description="The share of single instances, `{ 1 = 3 }`; all others have 1."
+    )
+    backup: Annotated[tuple[Positive, ...], Field(strict=False)] = Field(
+        default=_BALANCE.backup,
+        description="Instances that get requests only while no other one is up.",
     )
 
 
@@ -215,12 +234,31 @@ class Listener(Section):
         default=_time(_LIMITS.idle_timeout),
         description="Between the requests of a connection, and between the bytes of a body.",
     )
+    write_timeout: Timeout = Field(
+        default=_time(_LIMITS.write_timeout),
+        description="A client that takes nothing of its answer for this long is cut off.",
+    )
+    min_body_rate: Size = Field(
+        default=_bytes(_LIMITS.min_body_rate),
+        description="How many bytes a second of a body must come on average, once the client was "
+        "waited for 5 s; 0 means any.",
+    )
     max_head: Capacity = Field(
         default=_bytes(_LIMITS.max_head), description="The largest head of a request."
     )
     max_body: Size = Field(
         default=_bytes(_LIMITS.max_body),
         description="The largest body of a request; 0 means no limit.",
+    )
+    max_connections: Count = Field(
+        default=_LIMITS.max_connections,
+        description="How many clients may be connected, shared out evenly among the proxies; "
+        "beyond, idle ones are closed, then new ones get 503. 0 means no limit.",
+    )
+    max_connections_per_client: Count = Field(
+        default=_LIMITS.max_connections_per_client,
+        description="How many connections one address (IPv6: one /64) may have at each proxy; "
+        "beyond, new ones get 429. 0 means no limit.",
     )
 
 
@@ -231,11 +269,11 @@ class Service(Section):
         description="The program and its arguments: a list, or text that is split like a shell "
         "does and run without one; `{port}`, `{instance}` and `{service}` are filled in.",
     )
-    cwd: _Text = Field(
+    cwd: Text = Field(
         default=".",
         description="The folder that the workers run in, seen from the folder of this file.",
     )
-    env: dict[Annotated[str, AfterValidator(fields.env_name)], _Text] = Field(
+    env: dict[Annotated[str, AfterValidator(fields.env_name)], Text] = Field(
         default={}, description="Added to the environment, with the same three filled in."
     )
     env_file: Texts = Field(
@@ -244,7 +282,7 @@ class Service(Section):
         "wins, and `env` over all. Values are taken literally, but for the same three.",
     )
     instances: Annotated[
-        int | str, BeforeValidator(fields.instances, json_schema_input_type=Count | _MaxText)
+        int | str, BeforeValidator(fields.instances, json_schema_input_type=Count | MaxText)
     ] = Field(default=1, description='How many workers; "max" is one per CPU, "max-1" one less.')
     port: Port | None = Field(
         default=None,
@@ -254,7 +292,7 @@ class Service(Section):
         Listener | None,
         BeforeValidator(
             fields.listener_table,
-            json_schema_input_type=Port | _AddressText | list[Port | _AddressText] | Listener,
+            json_schema_input_type=Port | AddressText | list[Port | AddressText] | Listener,
         ),
     ] = Field(
         default=None,
@@ -270,6 +308,18 @@ class Service(Section):
     logs: Logs = Field(default_factory=Logs, description="Where the output goes.")
     forward: Forward = Field(
         default_factory=Forward, description="How requests are carried to the workers."
+    )
+    balance: Annotated[
+        Balance,
+        BeforeValidator(
+            fields.balance_table,
+            json_schema_input_type=Literal[
+                "round_robin", "least_connections", "two_choices", "hash"
+            ]
+            | Balance,
+        ),
+    ] = Field(
+        default_factory=Balance, description="How requests are shared: a policy, or all of these."
     )
 
 

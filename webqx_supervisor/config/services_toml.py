@@ -160,6 +160,20 @@ def _config(document: schema.ServicesToml, file: Path, services: _Services) -> C
             (name, gateway.Forwarding(**entry.forward.model_dump()))
             for name, entry in document.services.items()
         ),
+        balances=tuple(
+            (name, _balance(entry.balance)) for name, entry in document.services.items()
+        ),
+    )
+
+
+def _balance(entry: schema.Balance) -> gateway.Balance:
+    return gateway.Balance(
+        policy=entry.policy,
+        hash_by=entry.hash_by,
+        sticky=entry.sticky or "",
+        slow_start=entry.slow_start,
+        weights=tuple(sorted((int(key), weight) for key, weight in entry.weights.items())),
+        backup=tuple(sorted(set(entry.backup))),
     )
 
 

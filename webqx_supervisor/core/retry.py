@@ -8,11 +8,11 @@ IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"
 
 
 def may_retry(
-    method: bytes, *, sent: bool, replayable: bool, attempts: int, limit: int = 10
+    method: bytes, *, read: bool, replayable: bool, attempts: int, limit: int = 10
 ) -> bool:
     """Say whether one more attempt is allowed after `attempts` that failed.
 
-    `sent`: some of it has left for a worker. False only where that is known for sure, as after
-    a refused connect. `replayable`: every byte of it is still in our hands.
+    `read`: a worker may have read some of it. False only where it is proven that none has, nor
+    ever will, as after a refused connect. `replayable`: every byte of it is still in our hands.
     """
-    return replayable and attempts < limit and (not sent or method in IDEMPOTENT)
+    return replayable and attempts < limit and (not read or method in IDEMPOTENT)

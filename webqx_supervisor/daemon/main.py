@@ -80,7 +80,9 @@ class Daemon:
         adoption = Adoption(self._saved, self._inherited, self._orphans, self._store)
         self._sockets.adopt(self._inherited)
         self._sockets.follow(self._services.config.listeners)
-        self._proxies.adopt(adoption.proxies())  # first: they may hold requests of any worker
+        self._proxies.adopt(
+            adoption.proxies(), self._inherited
+        )  # first: they may hold requests of any worker
         async with trio.open_nursery() as workers:
             for pipe in self._inherited.pop("orphans", []):
                 workers.start_soon(self._orphans.listen, pipe)

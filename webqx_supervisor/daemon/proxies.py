@@ -22,9 +22,10 @@ from webqx_supervisor.control.link import MOST_FDS, Link, LinkClosed
 from webqx_supervisor.daemon.journal import ProxyEntry
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.sockets import Key, ListeningSockets
+from webqx_supervisor.daemon.tallies import Tallies
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.gateway import Table
-from webqx_supervisor.model.link import Applied, Ask, Idle, Leave, Report, TableMessage
+from webqx_supervisor.model.link import Applied, Ask, Idle, Leave, Report, Share, TableMessage
 from webqx_supervisor.process import spawn
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ class Proxy:
     idle: set[str] = field(default_factory=set)
     report: Report | None = None
     leaving: bool = False
+    shares: bool = False
+    """It was told where to count together with the others."""
 
 
 class Proxies:
@@ -75,6 +78,7 @@ class Proxies:
         self._arguments = arguments
         # The clock of this boot: what an adopted proxy still says to an earlier daemon is older.
         self._tickets = time.monotonic_ns() // 1_000_000
+        self._tallies = Tallies(store)
         self._table = build(self._tickets)
         self._told_of: dict[Key, socket.socket] = {}
         self._links = 0
@@ -85,9 +89,13 @@ class Proxies:
         self._let_go = trio.Event()
         self.running: list[Proxy] = []
 
-    def adopt(self, found: Iterable[Proxy]) -> None:
-        """Count in what an earlier daemon started; call before anybody asks who is `idle`."""
+    def adopt(self, found: Iterable[Proxy], inherited: dict[str, list[int]]) -> None:
+        """Count in what an earlier daemon started; call before anybody asks who is `idle`.
+
+        Takes what they count in together out of the `inherited` descriptors.
+        """
         self.running += found
+        self._tallies.adopt(inherited, [proxy.process.pid for proxy in self.running])
 
     async def run(self, wanted: int, *, task_status: trio.TaskStatus[None]) -> None:
         """Keep `wanted` proxies alive until `leave`; those adopted count among them."""
@@ -122,6 +130,7 @@ class Proxies:
             await self._registry.until(lambda: not self.running and not self._coming)
         for proxy in self.running:
             proxy.process.send_signal(signal.SIGKILL)
+        self._tallies.close()
 
     async def idle(self, upstream: str) -> None:
         """Return when every proxy follows the present table and holds nothing of `upstream`."""
@@ -174,9 +183,14 @@ class Proxies:
     def _refresh(self) -> int:
         """Make a new version if the table or the open sockets have changed; return the version."""
         version, opened = self._table.version, self._sockets.open
-        if opened != self._told_of or self._build(version) != self._table:
-            self._table, self._told_of = self._build(version + 1), dict(opened)
+        if opened != self._told_of or self._make(version) != self._table:
+            self._table, self._told_of = self._make(version + 1), dict(opened)
         return self._table.version
+
+    def _make(self, version: int) -> Table:
+        """Return the table of this moment; several proxies are told where to count together."""
+        table = self._build(version)
+        return self._tallies.number(table) if max(self._wanted, len(self.running)) > 1 else table
 
     async def _bring(self) -> None:
         """Start one more, and keep it company until it ends."""
@@ -200,6 +214,7 @@ class Proxies:
             ended = await proxy.process.wait()
             nursery.cancel_scope.cancel()
         self.running.remove(proxy)
+        self._tallies.dismiss(proxy.process.pid)
         self._store.remove(proxy.link_name)
         proxy.link.close()
         self._registry.tell("proxy", f"pid {proxy.process.pid} {ended}", pid=proxy.process.pid)
@@ -259,6 +274,9 @@ class Proxies:
                 await self._registry.next_change()
                 continue
             try:
+                if _is_shared(self._table) and not proxy.shares:
+                    await self._share(proxy)
+                    continue  # the world may have changed meanwhile
                 await self._send_table(proxy, new)
             except LinkClosed:
                 return
@@ -276,6 +294,15 @@ class Proxies:
             sockets = [copies.enter_context(self._sockets.open[key].dup()) for key in new]
             await proxy.link.send(message, [each.fileno() for each in sockets])
 
+    async def _share(self, proxy: Proxy) -> None:
+        """Give a proxy its row of the map, unless an earlier daemon did."""
+        proxy.shares = True
+        if self._tallies.row(proxy.process.pid) >= 0:
+            return
+        row = self._tallies.enroll(proxy.process.pid)
+        if row >= 0:
+            await proxy.link.send(Share(row), [self._tallies.fd])
+
     async def _listen(self, proxy: Proxy) -> None:
         while True:
             try:
@@ -291,6 +318,14 @@ class Proxies:
                 case Report():
                     proxy.report = message
             self._registry.changed()
+
+
+def _is_shared(table: Table) -> bool:
+    """Say whether anything in it is counted by all proxies together."""
+    groups = table.groups
+    return any(each.slot >= 0 for group in groups for each in group.upstreams) or any(
+        group.slot >= 0 for group in groups
+    )
 
 
 async def _say(proxy: Proxy, message: Ask | Leave) -> None:

@@ -1,28 +1,49 @@
 """What is wanted and what is seen, put together into the table that the proxies follow."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.model.config import Config
-from webqx_supervisor.model.gateway import Forwarding, Table, UpstreamGroup
+from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Table, UpstreamGroup
 
 
 def build(version: int, config: Config, supervisors: Iterable[Supervisor]) -> Table:
     """Return the table of this moment."""
-    forwardings = dict(config.forwardings)
+    forwardings, balances = dict(config.forwardings), dict(config.balances)
     groups = tuple(
-        _group(supervisor, forwardings.get(supervisor.service.name, Forwarding()))
+        _group(
+            supervisor,
+            forwardings.get(supervisor.service.name, Forwarding()),
+            balances.get(supervisor.service.name, Balance()),
+        )
         for supervisor in supervisors
     )
-    return Table(version, config.listeners, config.routes, groups)
+    listeners = tuple(_share(listener, config.proxies) for listener in config.listeners)
+    return Table(version, listeners, config.routes, groups)
 
 
-def _group(supervisor: Supervisor, forwarding: Forwarding) -> UpstreamGroup:
-    upstreams = (worker.upstream for worker in supervisor.everyone)
+def _share(listener: Listener, proxies: int) -> Listener:
+    """Divide what all proxies together may have; rounded up, so that nobody gets none."""
+    most = -(-listener.limits.max_connections // proxies)
+    return replace(listener, limits=replace(listener.limits, max_connections=most))
+
+
+def _group(supervisor: Supervisor, forwarding: Forwarding, balance: Balance) -> UpstreamGroup:
+    weights = dict(balance.weights)
     return UpstreamGroup(
         service=supervisor.service.name,
-        upstreams=tuple(upstream for upstream in upstreams if upstream is not None),
+        upstreams=tuple(
+            replace(
+                upstream,
+                weight=weights.get(worker.instance, 1),
+                backup=worker.instance in balance.backup,
+            )
+            for worker in supervisor.everyone
+            if (upstream := worker.upstream) is not None
+        ),
         forwarding=forwarding,
         expecting=supervisor.expecting,
         reason=supervisor.reason,
+        balance=balance,
     )

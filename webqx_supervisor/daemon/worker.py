@@ -8,6 +8,7 @@ follows. A reload puts a new Worker beside the old one and then asks the old one
 import logging
 import random
 import signal
+import time
 from collections.abc import Awaitable, Callable
 
 import trio
@@ -60,6 +61,7 @@ class Worker:
         self._replaced = True
         self._nudged = trio.Event()
         self._verdict = ""
+        self._ready_at = 0.0
         self._is_blocked: Callable[[], bool] = _never
 
     def __repr__(self) -> str:
@@ -86,7 +88,7 @@ class Worker:
         identity = worker_id(self.service.name, self.instance, self.pid)
         down = UpstreamState.DRAINING if self._replaced else UpstreamState.CLOSING
         state = UpstreamState.UP if up else down
-        return Upstream(identity, "127.0.0.1", self.port, self.pid, state)
+        return Upstream(identity, "127.0.0.1", self.port, self.pid, state, ready_at=self._ready_at)
 
     @property
     def blocked(self) -> bool:
@@ -311,6 +313,7 @@ class Worker:
     def ready(self, uptime: float) -> None:
         """Take in that it answers: from now on it is in the rotation."""
         self.healthy, self.on_trial, self.reason = True, False, ""
+        self._ready_at = time.monotonic()  # a clock that the proxies have too
         self._go(Occasion.READY)
         where = f" on port {self.port}" if self.port is not None else ""
         self._tell("ready", f"pid {self.pid}{where} after {uptime:.2f} s", self.pid)
@@ -318,6 +321,8 @@ class Worker:
     def judged(self, *, healthy: bool, reason: str) -> None:
         """Take in the verdict of the live probes: in the rotation, or out of it."""
         self.healthy, self.reason = healthy, "" if healthy else reason
+        if healthy:
+            self._ready_at = time.monotonic()
         self._tell("healthy" if healthy else "unhealthy", reason, self.pid)
 
     def _go(self, occasion: Occasion) -> None:

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from webqx_supervisor.model.gateway import Forwarding, Listener, Route
+from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Route
 from webqx_supervisor.model.service import Service
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The wanted state. `forwardings` pairs a service's name with its gateway policy."""
+    """The wanted state. `forwardings` and `balances` pair a service's name with its policy."""
 
     name: str
     file: str
@@ -18,6 +18,7 @@ class Config:
     listeners: tuple[Listener, ...] = ()
     routes: tuple[Route, ...] = ()
     forwardings: tuple[tuple[str, Forwarding], ...] = field(default=())
+    balances: tuple[tuple[str, Balance], ...] = ()
 
     def service(self, name: str) -> Service | None:
         """Return the service of this name, or None."""

@@ -16,14 +16,22 @@ class Protocol(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a listener grants its clients. `max_body` 0 means no limit."""
+    """What a listener grants its clients. A limit of 0 is none."""
 
     head_timeout: float = 10.0
     """From the first byte of a request to the end of its head; absolute."""
     idle_timeout: float = 75.0
     """Between requests of a connection, and between bytes of a body."""
+    write_timeout: float = 30.0
+    """For which a client may take nothing of its answer."""
+    min_body_rate: int = 500
+    """Octets per second of a body, averaged over the time that is spent waiting for the client."""
     max_head: int = 16 * 1024
     max_body: int = 0
+    max_connections: int = 20_000
+    """Of all proxies together in the configuration; a table tells each proxy its share."""
+    max_connections_per_client: int = 0
+    """From one address (IPv6: one /64), at each proxy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,38 @@ class Forwarding:
     queue_size: int = 1000
     """How many requests may wait for a worker."""
     queue_timeout: float = 30.0
+    keepalive: float = 4.0
+    """For which an idle connection to a worker is kept: less than any common worker keeps it."""
+    max_idle: int = 256
+    """Idle connections that a proxy keeps to one worker."""
+    max_in_flight: int = 0
+    """How many requests a worker may have at once, over all proxies; 0 means no limit."""
+
+
+class Policy(StrEnum):
+    """Who of several workers gets the next request."""
+
+    ROUND_ROBIN = "round_robin"
+    LEAST_CONNECTIONS = "least_connections"
+    TWO_CHOICES = "two_choices"
+    HASH = "hash"
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """How the requests of one service are shared among its workers."""
+
+    policy: Policy = Policy.ROUND_ROBIN
+    hash_by: str = "client_ip"
+    """What HASH goes by: `client_ip`, `header:NAME` or `cookie:NAME`."""
+    sticky: str = ""
+    """The cookie that leads a client back to the worker it had; empty: none is set."""
+    slow_start: float = 0.0
+    """For so long the share of a new worker grows to its full size."""
+    weights: tuple[tuple[int, int], ...] = ()
+    """(instance, weight) pairs; the weight of all others is 1."""
+    backup: tuple[int, ...] = ()
+    """Instances that get requests only while no other one is up."""
 
 
 class UpstreamState(StrEnum):
@@ -84,6 +124,12 @@ class Upstream:
     port: int
     pid: int
     state: UpstreamState = UpstreamState.UP
+    weight: int = 1
+    backup: bool = False
+    ready_at: float = 0.0
+    """The time of this boot's monotonic clock at which it became ready; 0: long ago."""
+    slot: int = -1
+    """Where all proxies count what it has in flight, see net.tally; -1: each for itself."""
 
 
 def worker_id(service: str, instance: int, pid: int) -> str:
@@ -104,6 +150,9 @@ class UpstreamGroup:
     forwarding: Forwarding = field(default_factory=Forwarding)
     expecting: bool = True
     reason: str = ""
+    balance: Balance = field(default_factory=Balance)
+    slot: int = -1
+    """Where all proxies note who waits for a worker of this service; -1: each for itself."""
 
 
 @dataclass(frozen=True, slots=True)

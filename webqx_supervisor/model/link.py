@@ -19,6 +19,16 @@ class TableMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """daemon -> proxy: from the next table on, count in this row of the map that all proxies share.
+
+    The map (net.tally) comes with the message, as its only file descriptor.
+    """
+
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """daemon -> proxy: accept nothing new, finish what is in flight within `timeout` s, exit."""
 
@@ -66,4 +76,4 @@ class Report:
     counts: tuple[Count, ...]
 
 
-Message = TableMessage | Leave | Ask | Applied | Idle | Report
+Message = TableMessage | Share | Leave | Ask | Applied | Idle | Report

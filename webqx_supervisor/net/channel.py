@@ -179,6 +179,11 @@ class Channel:
         self._run = 0
         await self._reactor.yield_turn()
 
+    @property
+    def connected(self) -> socket.socket:
+        """The socket, to ask the kernel about it: octets move by the methods only."""
+        return self._socket
+
     def is_quiet(self) -> bool:
         """Say whether the connection is open with nothing to read, as an idle one should be."""
         try:

@@ -20,6 +20,7 @@ from webqx_supervisor.net.poller import open_poller
 FOREVER = math.inf
 
 _TICK = 0.1  # s; the grain of all deadlines
+_LOOKS = 32  # deadlines in a round: thousands that pass together keep nobody waiting
 _TURN = 0.005  # s of load after which other trio tasks get theirs
 
 
@@ -134,10 +135,13 @@ class Timers:
         return self._order[0] if self._order else FOREVER
 
     def due(self, now: float) -> set[Task]:
-        """Take out one tick's tasks that are to be looked at; an empty set: none is due."""
-        if self._order and self._order[0] <= now:
-            return self.buckets.pop(heappop(self._order))
-        return set()
+        """Take out some of one tick's tasks that are to be looked at; an empty set: none is due."""
+        if not self._order or self._order[0] > now:
+            return set()
+        bucket = self.buckets[self._order[0]]
+        if len(bucket) > _LOOKS:
+            return {bucket.pop() for _ in range(_LOOKS)}
+        return self.buckets.pop(heappop(self._order))
 
 
 class Reactor:
@@ -264,10 +268,9 @@ class Reactor:
         return busy or bool(self._ready)
 
     def _expire(self) -> None:
-        while tasks := self.timers.due(self.now):
-            for task in tasks:
-                if not task.done and task.overdue(self.now):
-                    self._run(task, DeadlinePassed())
+        for task in self.timers.due(self.now):
+            if not task.done and task.overdue(self.now):
+                self._run(task, DeadlinePassed())
 
     def _close_fds(self) -> None:
         while self._closing:

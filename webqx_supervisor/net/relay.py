@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from webqx_supervisor.net.channel import PIECE, RUN, Channel, broken
+from webqx_supervisor.net.pace import Pace
 
 SPLICE_FROM = 64 * 1024
 """Bodies smaller than this are copied: two copies cost less than two more calls."""
@@ -23,13 +24,13 @@ async def relay(
     source: Channel,
     sink: Channel,
     limit: int,
-    seconds: tuple[float, float],
+    seconds: tuple[float | Pace, float],
     moved: Callable[[int], None],
 ) -> bool:
     """Move `limit` octets; return False if `source` ended before. `moved` is told of each piece.
 
-    `seconds` is how long the source may be silent and how long the sink may refuse. Raises Stalled
-    and Broken of either channel.
+    `seconds` is how long the source may be silent, or the pace that is asked of it, and how long
+    the sink may refuse. Raises Stalled and Broken of either channel.
     """
     if sys.platform == "linux" and limit >= SPLICE_FROM:
         return await _splice(source, sink, limit, seconds, moved)
@@ -40,12 +41,16 @@ async def _copy(
     source: Channel,
     sink: Channel,
     limit: int,
-    seconds: tuple[float, float],
+    seconds: tuple[float | Pace, float],
     moved: Callable[[int], None],
 ) -> bool:
-    read_seconds, write_seconds = seconds
+    patience, write_seconds = seconds
     while limit > 0:
-        data = await source.recv(min(PIECE, limit), read_seconds)
+        size = min(PIECE, limit)
+        if isinstance(patience, Pace):
+            data = await patience.recv(source, size)
+        else:
+            data = await source.recv(size, patience)
         if not data:
             return False
         await sink.send_all(data, write_seconds)
@@ -63,14 +68,17 @@ if sys.platform == "linux":
         source: Channel,
         sink: Channel,
         limit: int,
-        seconds: tuple[float, float],
+        seconds: tuple[float | Pace, float],
         moved: Callable[[int], None],
     ) -> bool:
-        read_seconds, write_seconds = seconds
+        patience, write_seconds = seconds
         moves = 0
         while limit > 0:
             if not source.readable:
-                await source.wait_readable(read_seconds)
+                if isinstance(patience, Pace):
+                    await patience.wait(source)
+                else:
+                    await source.wait_readable(patience)
                 moves = 0
             elif moves >= RUN:
                 await source.yield_turn()

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -10,11 +11,12 @@ from pathlib import Path
 import trio
 
 from webqx_supervisor.control.link import Link
+from webqx_supervisor.net import descriptors
 from webqx_supervisor.proxy.main import Proxy
 
 
 async def _run(link: socket.socket, folder: Path) -> None:
-    await Proxy(Link(link), folder).run()
+    await Proxy(Link(link), folder, seed=os.getpid()).run()
 
 
 def main() -> None:
@@ -24,6 +26,7 @@ def main() -> None:
     # A terminal sends these to everybody; when to leave is for the daemon to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    descriptors.raise_limit()
     # What lives now lives on, and what a request makes dies by itself: look for circles rarely.
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)

@@ -50,28 +50,31 @@ class Answer:
         await self._begin(payload, len(payload))
         left = length - len(payload)
         if left:
-            idle = self._exchange.client.door.limits.idle_timeout
+            write_timeout = self._exchange.client.door.limits.write_timeout
             try:
                 whole = await relay(
                     self._upstream,
                     self._exchange.client.channel,
                     left,
-                    (patience(self._exchange, self._seconds), idle),
+                    (patience(self._exchange, self._seconds), write_timeout),
                     self._moved,
                 )
             except Broken as broken:
                 raise self._told_apart(broken) from broken
             if not whole:
                 raise Cut("the worker ended inside its answer")
-        # More than was announced: whose answer that is nobody knows.
-        return len(self._ahead) <= length
+        # More than was announced: whose answer that is nobody knows. Workers forget most often that
+        # HEAD, 204 and 304 have no body, and it follows the head at once.
+        announced = length > 0 or self._head.content_length == 0
+        return len(self._ahead) <= length and (announced or self._upstream.is_quiet())
 
     async def _relay_pieces(self) -> bool:
         decoder = ChunkedDecoder() if self._head.length == CHUNKED else None
         try:
             payload = decoder.receive(self._ahead) if decoder else self._ahead
         except Malformed as fault:
-            raise Refused(502, f"the worker's answer is malformed: {fault.reason}") from fault
+            reason = f"{self._exchange.upstream} answered nonsense: {fault.reason}"
+            raise Refused(502, reason) from fault
         framed = self._framed(payload, last=decoder is not None and decoder.done)
         await self._begin(framed, len(payload))
         while decoder is None or not decoder.done:

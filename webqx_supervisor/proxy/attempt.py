@@ -1,5 +1,6 @@
 """One request sent over one upstream connection, and what comes back on it."""
 
+from webqx_supervisor.core.retry import IDEMPOTENT
 from webqx_supervisor.core.wire.headers import is_event_stream
 from webqx_supervisor.core.wire.messages import Malformed, MalformedAnswer, ResponseHead
 from webqx_supervisor.core.wire.parser import RESPONSE_HEAD_LIMIT, find_head, parse_response
@@ -12,11 +13,13 @@ from webqx_supervisor.core.wire.writer import (
 from webqx_supervisor.model.gateway import Forwarding
 from webqx_supervisor.net.channel import Broken, Channel, Stalled
 from webqx_supervisor.net.reactor import Task
+from webqx_supervisor.net.sockdiag import DEAF
 from webqx_supervisor.proxy.answer import Answer, patience
+from webqx_supervisor.proxy.delivery import Delivery
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.refusal import Refused, Unanswered
 from webqx_supervisor.proxy.tunnel import Tunnel
-from webqx_supervisor.proxy.upstreams import LiveUpstream
+from webqx_supervisor.proxy.upstream import LiveUpstream
 
 INTERIM_LIMIT = 8
 """Interim answers (1xx) that one request may bring."""
@@ -42,6 +45,9 @@ class Attempt:
         self._forwarding = forwarding
         self._head = exchange.head
         self._interim = 0
+        self._asked_to_continue = False
+        self._head_size = 0
+        self._mark = DEAF
         self._pump: Task | None = None
         self._upgrade = b""
         if exchange.head.upgrade and exchange.head.upgrade.decode() in forwarding.upgrade:
@@ -53,6 +59,8 @@ class Attempt:
         try:
             await self._send()
             head, ahead = await self._final_head()
+            if exchange.extra:
+                head.kept += exchange.extra
             if head.status == 101:
                 await self._switch(head, ahead)
                 return False
@@ -69,13 +77,17 @@ class Attempt:
         upload = self._exchange.upload
         if upload is not None and (upload.kept or upload.finished):
             self._head.expects_continue = False  # it did not wait for it
+        self._asked_to_continue = self._head.expects_continue
         octets = render_request(self._head, self._exchange.client.forwarded, self._upgrade)
+        if self._head.method not in IDEMPOTENT:
+            self._mark = self._exchange.gateway.destroyed.listen()
+            self._head_size = len(octets)
         if upload is not None:
             octets += upload.kept
         try:
             sent = self._channel.send(octets)
         except Broken as broken:
-            raise Unanswered(broken.reason, sent=False) from broken
+            raise Unanswered(broken.reason, read=False) from broken
         if sent < len(octets):
             await self._send_rest(octets[sent:])
         if not self._head.expects_continue:
@@ -116,7 +128,9 @@ class Attempt:
                 searched = len(buffer)
                 data = await self._receive()
                 if not data:
-                    raise Unanswered("closed the connection without an answer", sent=True)
+                    raise await self._unanswered(
+                        "closed the connection without an answer", ended=True
+                    )
                 buffer += data
             return parse_response(buffer[:end], self._head.method), buffer[end:]
         except (Malformed, MalformedAnswer) as fault:
@@ -130,8 +144,26 @@ class Attempt:
                 if broken.channel is not self._channel:
                     raise
                 if not isinstance(broken, Stalled):
-                    raise Unanswered(broken.reason, sent=True) from broken
+                    raise await self._unanswered(broken.reason, ended=False) from broken
             await self._bear_silence()
+
+    async def _unanswered(self, reason: str, *, ended: bool) -> Unanswered:
+        """Tell why, and find out whether the worker has read anything where that matters."""
+        exchange, upload = self._exchange, self._exchange.upload
+        replayable = upload is None or upload.replayable
+        if not replayable or self._head.method in IDEMPOTENT:
+            return Unanswered(reason, read=True)
+        if self._pump is not None:
+            self._pump.cancel()  # what it took from the client is kept for the next attempt
+        delivery = Delivery(
+            exchange.gateway.reactor,
+            exchange.gateway.destroyed,
+            self._channel,
+            (self._upstream.host, self._upstream.port),
+            self._head_size + (len(upload.kept) if upload is not None else 0),
+            self._mark,
+        )
+        return Unanswered(reason, read=not await delivery.is_unread(ended=ended))
 
     def _patience(self) -> float:
         if self._head.expects_continue:
@@ -149,7 +181,8 @@ class Attempt:
             self._pump = None  # its end began the time anew, but only once
 
     async def _relay_interim(self, head: ResponseHead) -> None:
-        if head.status == 100:
+        """Pass it on, once if it was asked for, as it is if not (RFC 9110 section 15.2)."""
+        if head.status == 100 and self._asked_to_continue:
             if self._head.expects_continue:
                 await self._continue()
         elif self._head.minor:

@@ -29,12 +29,12 @@ _UNREAD = RequestHead(
     host=b"",
     authority=b"",
     minor=1,
-    headers=[],
+    kept=b"",
+    block=b"",
     length=0,
     keep_alive=False,
     expects_continue=False,
     upgrade=b"",
-    nominated=frozenset(),
     via_self=False,
 )
 
@@ -69,7 +69,8 @@ async def talk_http(gateway: Gateway, client: Client) -> None:
 
     client.channel.hook(ENDED, hung_up)
     while await _serve_next(gateway, client):
-        pass
+        if client.ahead:  # who pipelines must not keep others from their turn
+            await client.channel.yield_turn()
 
 
 async def _serve_next(gateway: Gateway, client: Client) -> bool:
@@ -131,7 +132,7 @@ async def _serve(exchange: Exchange) -> None:
 async def _route(exchange: Exchange) -> None:
     head, client = exchange.head, exchange.client
     if head.length:
-        exchange.upload = Upload(client, head.length)
+        exchange.upload = Upload(exchange.gateway.reactor, client, head.length)
     if head.via_self:
         raise Refused(508, "the request runs in a circle")
     if head.target == b"*":

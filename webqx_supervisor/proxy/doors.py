@@ -1,16 +1,28 @@
 """The listeners that this proxy accepts on, and what happens to who comes in."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
+from webqx_supervisor.core.wire.writer import render_error
 from webqx_supervisor.model.gateway import Limits, Listener, Protocol
+from webqx_supervisor.net import descriptors
 from webqx_supervisor.net.channel import Channel
 from webqx_supervisor.net.listeners import Acceptor
+from webqx_supervisor.proxy.accesslog import Record
+from webqx_supervisor.proxy.admission import Complaints, Headcount, close_some, idle_among
 from webqx_supervisor.proxy.connection import serve, talk_http
 from webqx_supervisor.proxy.gateway import Client, Gateway
+from webqx_supervisor.proxy.refusal import Refused
 from webqx_supervisor.proxy.stream import talk_tcp
+
+RESERVE = 512
+"""Descriptors that are left to connections to workers, pipes and files; an eighth if few."""
+
+_FULL = 0.1  # s for which nobody looks for room again once everybody was being served
+_PIECE = 16 * 1024
+_RETRY = b"Retry-After: 5\r\n"
 
 
 class Door:
@@ -21,6 +33,21 @@ class Door:
         self.limits = Limits()
         self.protocol = Protocol.HTTP
         self.acceptors: dict[str, Acceptor] = {}
+        self.headcount = Headcount()
+        self.full_until = 0.0
+
+    def apply(self, listener: Listener, clients: Iterable[Client]) -> None:
+        """Take over what the table says; it holds for the `clients` of all listeners at once."""
+        self.limits = listener.limits
+        self.protocol = listener.protocol
+        self.headcount.count_addresses(
+            self.limits.max_connections_per_client > 0,
+            (client.ip for client in clients if client.door is self),
+        )
+
+    def leave(self, ip: str) -> None:
+        """Note that a client from this address is gone."""
+        self.headcount.leave(ip)
 
 
 class Doors:
@@ -29,16 +56,20 @@ class Doors:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._doors: dict[str, Door] = {}
+        self._complaints = Complaints(gateway.reactor)
+        self._high_fd = 0
+        self._room = 0
 
     def apply(
         self, listeners: tuple[Listener, ...], sockets: Mapping[tuple[str, str], socket.socket]
     ) -> None:
         """Accept on what the table names, close what it no longer names; sockets are taken over."""
+        most = descriptors.limit()
+        self._high_fd = most - min(RESERVE, most // 8)
         wanted = {listener.name: listener for listener in listeners}
         for name, listener in wanted.items():
             door = self._doors.setdefault(name, Door(name))
-            door.limits = listener.limits
-            door.protocol = listener.protocol
+            door.apply(listener, self._gateway.clients)
         for (name, bind), listening in sockets.items():
             if name in wanted and bind in wanted[name].binds:
                 self._open(self._doors[name], bind, listening)
@@ -64,9 +95,63 @@ class Doors:
 
     def _let_in(self, door: Door, connected: socket.socket, peer: tuple[str, int]) -> None:
         gateway = self._gateway
+        refused = self._refusal(door, connected.fileno(), peer[0])
+        if refused is not None:
+            self._turn_away(door, connected, peer[0], refused)
+            return
         with suppress(OSError):  # gone already: reading will tell
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = Client(Channel(gateway.reactor, connected), peer[0], door)
         talk = talk_http if door.protocol is Protocol.HTTP else talk_tcp
         gateway.clients.add(client)
+        door.headcount.enter(client.ip)
         client.task = gateway.reactor.spawn(serve(gateway, client, talk))
+
+    def _refusal(self, door: Door, fd: int, ip: str) -> Refused | None:
+        """Return why a client cannot be let in, None if it can: room is made where it must be."""
+        limits, headcount = door.limits, door.headcount
+        if 0 < limits.max_connections_per_client <= headcount.of(ip):
+            return Refused(429, "too many connections from this address", _RETRY)
+        if 0 < limits.max_connections <= headcount.total:
+            clients = (client for client in self._gateway.clients if client.door is door)
+            if not self._make_room(door, clients):
+                return Refused(503, f"listener {door.name} has all the clients it may have", _RETRY)
+        elif fd >= self._high_fd:  # a new descriptor is the lowest free one: all below are taken
+            # Those that were closed are free only when the reactor's round is over.
+            self._room = self._room or self._make_room(door, self._gateway.clients)
+            if not self._room:
+                return Refused(503, "the proxy runs out of file descriptors", _RETRY)
+            self._room -= 1
+        return None
+
+    def _make_room(self, door: Door, clients: Iterable[Client]) -> int:
+        now = self._gateway.reactor.now
+        if now < door.full_until:
+            return 0
+        idle = idle_among(clients)
+        if not idle:
+            door.full_until = now + _FULL
+        closed = close_some(idle)
+        self._complaints.closed(closed)
+        return closed
+
+    def _turn_away(self, door: Door, connected: socket.socket, ip: str, refused: Refused) -> None:
+        """Answer whatever the request may be, and close."""
+        gateway = self._gateway
+        number = gateway.log.next_request()
+        if door.protocol is Protocol.HTTP:
+            answer = render_error(
+                refused.status,
+                request_id=gateway.log.request_id(number),
+                reason=refused.reason,
+                close=True,
+                extra=gateway.date() + refused.extra,
+            )
+            with suppress(OSError):
+                connected.send(answer)
+                connected.recv(_PIECE)  # closing over unread octets would destroy the answer
+        connected.close()
+        gateway.requests += 1
+        now, status = gateway.reactor.now, refused.status
+        gateway.log.record(Record(now, now, ip, b"", b"", status, 0, "", number, 0, refused.reason))
+        self._complaints.turned_away()

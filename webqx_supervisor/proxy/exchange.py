@@ -18,6 +18,7 @@ class Exchange:
     __slots__ = (
         "began",
         "client",
+        "extra",
         "gateway",
         "head",
         "keep",
@@ -42,6 +43,8 @@ class Exchange:
         """Of the answer whose head has been sent; 0 before."""
         self.sent = 0
         """Octets of the answer's body that have been sent."""
+        self.extra = b""
+        """Whole field lines that the proxy adds to the worker's answer."""
         self.upstream = ""
         self.retries = 0
         self.reason = ""
@@ -55,7 +58,7 @@ class Exchange:
 
     async def answer(self, octets: bytes) -> None:
         """Send a part of the answer. Raises Broken."""
-        await self.client.channel.send_all(octets, self.client.door.limits.idle_timeout)
+        await self.client.channel.send_all(octets, self.client.door.limits.write_timeout)
 
     async def refuse(self, refused: Refused) -> None:
         """Answer the request here. Raises Broken, and Cut when it is too late for that."""

@@ -13,9 +13,11 @@ from webqx_supervisor.core.wire.writer import date_field
 from webqx_supervisor.model.gateway import Limits, Route, Table
 from webqx_supervisor.net.channel import Channel
 from webqx_supervisor.net.reactor import Reactor, Task
+from webqx_supervisor.net.sockdiag import DestroyedSockets
 from webqx_supervisor.proxy.accesslog import AccessLog
+from webqx_supervisor.proxy.group import Group
 from webqx_supervisor.proxy.refusal import Refused
-from webqx_supervisor.proxy.upstreams import Group, Upstreams
+from webqx_supervisor.proxy.upstreams import Upstreams
 
 
 class HasLimits(Protocol):
@@ -23,6 +25,9 @@ class HasLimits(Protocol):
 
     name: str
     limits: Limits
+
+    def leave(self, ip: str) -> None:
+        """Note that a client from this address is gone."""
 
 
 @dataclass(slots=True, eq=False)
@@ -47,10 +52,13 @@ class Client:
 class Gateway:
     """The shared state. `leaving`: every answer from now on is its connection's last."""
 
-    def __init__(self, reactor: Reactor, log: AccessLog, idle: Callable[[str], None]) -> None:
+    def __init__(
+        self, reactor: Reactor, log: AccessLog, idle: Callable[[str], None], seed: int = 0
+    ) -> None:
         self.reactor = reactor
         self.log = log
-        self.upstreams = Upstreams(reactor, idle)
+        self.destroyed = DestroyedSockets(reactor)
+        self.upstreams = Upstreams(reactor, idle, seed)
         self.clients: set[Client] = set()
         self.requests = 0
         self.leaving = False
@@ -74,6 +82,7 @@ class Gateway:
     def forget(self, client: Client) -> None:
         """Note that a client's connection is closed."""
         self.clients.discard(client)
+        client.door.leave(client.ip)
         client.task = None  # a circle less for the garbage collector
         if self.leaving and not self.clients:
             self._empty.set()

@@ -23,9 +23,11 @@ from webqx_supervisor.model.link import (
     Leave,
     Message,
     Report,
+    Share,
     TableMessage,
 )
 from webqx_supervisor.net.reactor import Reactor
+from webqx_supervisor.net.tally import Grid
 from webqx_supervisor.proxy.accesslog import AccessLog
 from webqx_supervisor.proxy.doors import Doors
 from webqx_supervisor.proxy.gateway import Gateway
@@ -44,9 +46,11 @@ _LOG = logging.getLogger(__name__)
 class Proxy:
     """One proxy process, in a nursery of its own."""
 
-    def __init__(self, link: Link, folder: Path) -> None:
+    def __init__(self, link: Link, folder: Path, seed: int = 0) -> None:
         self.reactor = Reactor()
-        self.gateway = Gateway(self.reactor, AccessLog(self.reactor, folder), self._has_become_idle)
+        self.gateway = Gateway(
+            self.reactor, AccessLog(self.reactor, folder), self._has_become_idle, seed
+        )
         self._doors = Doors(self.gateway)
         self._leave = trio.Event()
         self._leave_timeout = SIGNALLED_LEAVE
@@ -90,6 +94,9 @@ class Proxy:
             _LOG.warning("the daemon is gone; the last table stays in force")
 
     def _obey(self, message: Message, fds: Sequence[int]) -> None:
+        if isinstance(message, Share):
+            self._share(message.row, *fds)
+            return
         sockets = [socket.socket(fileno=fd) for fd in fds]
         match message:
             case TableMessage(table, names):
@@ -105,6 +112,13 @@ class Proxy:
                 self._leave.set()
             case _:
                 _LOG.warning("not for a proxy: %r", message)
+
+    def _share(self, row: int, fd: int) -> None:
+        try:
+            self.gateway.upstreams.share(Grid(fd), row)
+        except (OSError, ValueError) as error:
+            _LOG.warning("counting alone, the shared map is unusable: %s", error)
+            os.close(fd)
 
     def _report(self, ticket: int) -> Report:
         upstreams = self.gateway.upstreams.all()

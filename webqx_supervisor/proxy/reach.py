@@ -2,8 +2,9 @@
 
 from webqx_supervisor.net.channel import Channel, connect
 from webqx_supervisor.net.reactor import Reactor
+from webqx_supervisor.proxy.group import Group
 from webqx_supervisor.proxy.refusal import Unreachable
-from webqx_supervisor.proxy.upstreams import Group, LiveUpstream
+from webqx_supervisor.proxy.upstream import LiveUpstream
 
 
 async def reach(reactor: Reactor, group: Group, upstream: LiveUpstream) -> Channel:

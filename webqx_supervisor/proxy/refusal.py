@@ -21,16 +21,16 @@ class Cut(Exception):  # noqa: N818 - what happens to the answer
 
 
 class Unanswered(Exception):  # noqa: N818 - the state of the request
-    """An upstream took the claim but gave no answer; `sent` if it may have seen the request."""
+    """An upstream took the claim but gave no answer; `read` if it may have read something."""
 
-    def __init__(self, reason: str, *, sent: bool) -> None:
+    def __init__(self, reason: str, *, read: bool) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.sent = sent
+        self.read = read
 
 
 class Unreachable(Unanswered):
     """The upstream accepted no connection: it cannot have seen anything."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason, sent=False)
+        super().__init__(reason, read=False)

@@ -4,10 +4,11 @@ from webqx_supervisor.net.channel import Broken, Channel, Stalled
 from webqx_supervisor.net.poller import BROKEN
 from webqx_supervisor.proxy.accesslog import Record
 from webqx_supervisor.proxy.gateway import Client, Gateway
+from webqx_supervisor.proxy.group import Group, Wish
 from webqx_supervisor.proxy.reach import reach
 from webqx_supervisor.proxy.refusal import Refused, Unreachable
 from webqx_supervisor.proxy.tunnel import Tunnel
-from webqx_supervisor.proxy.upstreams import Group, LiveUpstream
+from webqx_supervisor.proxy.upstream import LiveUpstream
 
 
 class Stream:
@@ -48,12 +49,15 @@ class Stream:
 
         client.channel.hook(BROKEN, hung_up)
         until = gateway.reactor.now + group.forwarding.queue_timeout
+        wish = group.wish(None, client.ip) if group.wishful else None
         while True:
-            upstream = await group.claim(until)
+            upstream = await group.claim(until, wish)
             self._upstream = upstream.id
             try:
                 await self._carry(group, upstream)
             except Unreachable:
+                wish = wish or Wish()
+                wish.tried.append(upstream)
                 self._retries += 1
             else:
                 return
@@ -75,7 +79,7 @@ class Stream:
                 channel.close()
             if tunnel is not None:
                 self._sent = tunnel.sent
-            gateway.upstreams.release(upstream, answered=tunnel is not None)
+            gateway.upstreams.release(group, upstream, answered=tunnel is not None)
 
     def _record(self) -> None:
         self._gateway.requests += 1

@@ -3,6 +3,8 @@
 from webqx_supervisor.core.wire.framing import LAST_CHUNK, ChunkedDecoder, encode_chunk
 from webqx_supervisor.core.wire.messages import CHUNKED, Malformed
 from webqx_supervisor.net.channel import PIECE, Broken, Channel, Stalled
+from webqx_supervisor.net.pace import Pace
+from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.net.relay import SPLICE_FROM, relay
 from webqx_supervisor.proxy.gateway import Client
 from webqx_supervisor.proxy.refusal import Refused
@@ -18,7 +20,7 @@ class Upload:
     framed as the worker gets it, on every attempt, as long as the upload is `replayable`.
     """
 
-    def __init__(self, client: Client, length: int) -> None:
+    def __init__(self, reactor: Reactor, client: Client, length: int) -> None:
         limits = client.door.limits
         if limits.max_body and length > limits.max_body:
             raise _too_large(limits.max_body)
@@ -28,6 +30,7 @@ class Upload:
         self._limits = limits
         self._decoder = ChunkedDecoder() if length == CHUNKED else None
         self._left = max(length, 0)
+        self._pace = Pace(reactor, limits.idle_timeout, limits.min_body_rate)
         self._payload = 0
         ahead, client.ahead = client.ahead, b""
         self.kept = self._take(ahead)
@@ -43,7 +46,8 @@ class Upload:
         except Stalled as stalled:
             if stalled.channel is upstream:
                 raise Refused(504, f"the worker took nothing of the body {stalled}") from stalled
-            raise Refused(408, "the rest of the body did not come in time") from stalled
+            reason = f"the rest of the body did not come in time: {stalled.reason}"
+            raise Refused(408, reason) from stalled
         except Broken as broken:
             if broken.channel is not upstream:
                 raise
@@ -52,14 +56,15 @@ class Upload:
         client = self._client.channel
         if self._left >= SPLICE_FROM:
             self._forget()
-            waits = (self._limits.idle_timeout, seconds)
+            waits = (self._pace, seconds)
             self.finished = await relay(client, upstream, self._left, waits, self._moved)
             if not self.finished:
                 raise Broken(client, "ended inside the body")
             return
-        data = await client.recv(PIECE, self._limits.idle_timeout)
+        data = await self._pace.recv(client, PIECE)
         if not data:
             raise Broken(client, "ended inside the body")
+        self._pace.moved(len(data))
         framed = self._take(data)
         if self.replayable and len(self.kept) + len(framed) <= KEPT:
             self.kept += framed
@@ -91,6 +96,7 @@ class Upload:
 
     def _moved(self, count: int) -> None:
         self._left -= count
+        self._pace.moved(count)
 
     def _forget(self) -> None:
         self.replayable = False

@@ -15,7 +15,7 @@ def test_an_answer_is_read_whole():
     head = answer(b"Content-Length: 3", b"Connection: close", b"A:  b ")
     assert (head.status, head.reason, head.minor) == (200, b"OK", 1)
     assert (head.length, head.content_length, head.keep_alive) == (3, 3, False)
-    assert head.nominated == {b"close"}
+    assert head.kept == b"A: b\r\n"
     assert head.headers[-1] == (b"A", b"b")
 
 

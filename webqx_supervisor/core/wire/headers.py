@@ -26,7 +26,7 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-_REQUEST_DROPPED = HOP_BY_HOP | {
+REQUEST_DROPPED = HOP_BY_HOP | {
     # written anew by the writer
     b"host",
     b"content-length",
@@ -47,8 +47,27 @@ _REQUEST_DROPPED = HOP_BY_HOP | {
     b"x-original-url",
     b"x-rewrite-url",
 }
-_RESPONSE_DROPPED = HOP_BY_HOP | {b"content-length"}
+RESPONSE_DROPPED = HOP_BY_HOP | {b"content-length"}
+"""Fields that are never forwarded as they came; lower case."""
 
+REQUEST_TELLING = frozenset(
+    {
+        b"connection",
+        b"content-length",
+        b"expect",
+        b"host",
+        b"max-forwards",
+        b"transfer-encoding",
+        b"upgrade",
+        b"via",
+    }
+)
+RESPONSE_TELLING = frozenset(
+    {b"connection", b"content-length", b"date", b"transfer-encoding", b"upgrade"}
+)
+"""Fields that the proxy itself must understand; lower case."""
+
+_FIELD_PARTS = re.compile(rb"\n([^:\r]++):[\t ]*+([^\r]*+)\r").findall
 _NOT_NOMINABLE = re.compile(
     rb"(?:host|authorization|cookie|forwarded|x-request-id|traceparent)\Z|content-|x-forwarded-"
 ).match
@@ -64,13 +83,23 @@ def passes_to_worker(name: bytes) -> bool:
     X-Real-IP.
     """
     lower = name.lower()
-    return not (lower in _REQUEST_DROPPED or lower.startswith(b"x-forwarded-") or b"_" in lower)
+    return not (lower in REQUEST_DROPPED or lower.startswith(b"x-forwarded-") or b"_" in lower)
 
 
 @functools.lru_cache(maxsize=256)
 def passes_to_client(name: bytes) -> bool:
     """Say whether an answer's field is relayed as it is, whatever Connection nominates."""
-    return name.lower() not in _RESPONSE_DROPPED
+    return name.lower() not in RESPONSE_DROPPED
+
+
+def split_fields(head: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the names and values, without blanks around them, of a well-formed head's fields."""
+    block = head[head.find(b"\r\n", 2) :]  # an empty line may come before the first
+    fields: list[tuple[bytes, bytes]] = _FIELD_PARTS(block)
+    # Blanks at the end of a value are rare; looking for any costs less than matching them.
+    if b" \r" in block or (b"\t" in block and b"\t\r" in block):
+        return [(name, value.rstrip(b"\t ")) for name, value in fields]
+    return fields
 
 
 def may_nominate(name: bytes) -> bool:

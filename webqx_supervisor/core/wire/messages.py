@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from webqx_supervisor.core.wire.headers import split_fields
+
 CHUNKED = -1
 """A body length that is no number: the chunked coding says where the body ends."""
 UNTIL_CLOSE = -2
@@ -42,17 +44,23 @@ class RequestHead:
     authority: bytes
     """The host and port to forward as Host."""
     minor: int
-    headers: list[tuple[bytes, bytes]]
+    kept: bytes
+    """The lines that go on to the worker, written as `Name: value` each."""
+    block: bytes
+    """The whole head as received."""
     length: int
     """Octets of the body, or CHUNKED."""
     keep_alive: bool
     expects_continue: bool
     upgrade: bytes
     """The protocol asked for, lower case; b"" for none, or where it must not be granted."""
-    nominated: frozenset[bytes]
-    """Lower-case names that Connection lists."""
     via_self: bool
     """The request came through this product twice before: it runs in a circle."""
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """All fields as received; worked out at each call."""
+        return split_fields(self.block)
 
 
 @dataclass(slots=True)
@@ -62,13 +70,22 @@ class ResponseHead:
     status: int
     reason: bytes
     minor: int
-    headers: list[tuple[bytes, bytes]]
+    kept: bytes
+    """The lines that go on to the client, written as `Name: value` each."""
+    block: bytes
+    """The whole head as received."""
     length: int
     """Octets that follow, CHUNKED or UNTIL_CLOSE; 0 where the method or the status forbids them."""
     keep_alive: bool
     """Whether the upstream's connection outlives the answer."""
     upgrade: bytes
     """The protocol offered, lower case, or b""."""
-    nominated: frozenset[bytes]
+    dated: bool
+    """The worker said when."""
     content_length: int | None = None
     """What Content-Length says, also where no body follows (HEAD, 304)."""
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """All fields as received; worked out at each call."""
+        return split_fields(self.block)

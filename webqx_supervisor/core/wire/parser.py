@@ -1,7 +1,7 @@
 """Octets to heads, strictly: what could be read in two ways is refused, never repaired.
 
-One pattern per kind of message accepts a whole head at once (RFC 9112); possessive quantifiers and
-atomic groups keep it from backtracking, so a hostile head costs no more than a good one. Only a
+A head is accepted or refused as a whole, by one scan (RFC 9112); possessive quantifiers and atomic
+groups keep patterns from backtracking, so a hostile head costs no more than a good one. Only a
 refused head is looked at again, to say why.
 """
 
@@ -9,7 +9,7 @@ import functools
 import re
 from collections.abc import Sequence
 
-from webqx_supervisor.core.wire.headers import FIELD, PSEUDONYM, TOKEN, may_nominate
+from webqx_supervisor.core.wire.headers import FIELD, HOP_BY_HOP, PSEUDONYM, TOKEN, may_nominate
 from webqx_supervisor.core.wire.messages import (
     CHUNKED,
     UNTIL_CLOSE,
@@ -17,6 +17,13 @@ from webqx_supervisor.core.wire.messages import (
     MalformedAnswer,
     RequestHead,
     ResponseHead,
+)
+from webqx_supervisor.core.wire.scan import (
+    REQUEST_LINE,
+    STATUS_LINE,
+    Told,
+    scan_request,
+    scan_response,
 )
 from webqx_supervisor.core.wire.target import parse_authority, parse_target
 
@@ -27,18 +34,8 @@ RESPONSE_HEAD_LIMIT = 64 * 1024
 LENGTH_LIMIT = 2**53 - 1
 """The largest Content-Length: what a worker written in JavaScript can still count."""
 
-_REQUEST_LINE = rb"(" + TOKEN + rb") ([!\"$-~]++) HTTP/([0-9]\.[0-9])\r\n"
-_STATUS_LINE = rb"HTTP/(1\.[0-9]) ([1-5][0-9][0-9])(?: ([\t -~\x80-\xff]*+))?\r\n"
-# Only single octets repeat possessively, groups are atomic: up to CPython 3.11.4 a possessive group
-# may keep what its last, failed pass consumed (gh-100061).
-_FIELDS = rb"((?>(?:" + FIELD + rb"\r\n)*))\r\n"
-
-_REQUEST = re.compile(rb"(?:\r\n)?" + _REQUEST_LINE + _FIELDS).fullmatch
-_RESPONSE = re.compile(_STATUS_LINE + _FIELDS).fullmatch
-_FIELD_PARTS = re.compile(rb"([^:]++):[\t ]*+([^\r]*+)\r\n").findall
-
-# The same, for the beginning of a head: a whole first line, or an unfinished one.
-_FIRST_LINE = re.compile(_REQUEST_LINE + rb"|HTTP/[^\r\n]*+\r\n").fullmatch
+# The beginning of a head: a whole first line, or an unfinished one.
+_FIRST_LINE = re.compile(REQUEST_LINE + rb"|HTTP/[^\r\n]*+\r\n").fullmatch
 _BEGINNING = re.compile(TOKEN + rb"(?:[ /]|\Z)|\r?\Z").match
 _BARE_LF = re.compile(rb"(?<!\r)\n").search
 
@@ -49,24 +46,8 @@ _HOPS = re.compile(rb"[0-9]{1,9}").fullmatch
 _PROTOCOL = re.compile(TOKEN + rb"(?:/" + TOKEN + rb")?").fullmatch
 _OWN_VIA = re.compile(rb"(?:\A|,)[\t ]*+[^\t ,]++[\t ]++" + PSEUDONYM + rb"(?=[\t ,]|\Z)").findall
 
-_REQUEST_TELLING = frozenset(
-    {
-        b"connection",
-        b"content-length",
-        b"expect",
-        b"host",
-        b"max-forwards",
-        b"transfer-encoding",
-        b"upgrade",
-        b"via",
-    }
-)
-_RESPONSE_TELLING = frozenset({b"connection", b"content-length", b"transfer-encoding", b"upgrade"})
 _NOTHING: frozenset[bytes] = frozenset()
 _NEVER_GRANTED = (b"h2c", b"h2")  # a second protocol on the worker's connection, past every rule
-
-_Fields = list[tuple[bytes, bytes]]
-_Told = dict[bytes, list[bytes]]
 
 
 def find_head(buffer: bytes | bytearray, limit: int, searched: int = 0) -> int:
@@ -87,19 +68,17 @@ def find_head(buffer: bytes | bytearray, limit: int, searched: int = 0) -> int:
 
 def parse_request(head: bytes) -> RequestHead:
     """Read a request's head, from its first octet to the empty line. Raises Malformed."""
-    match = _REQUEST(head)
-    if match is None:
+    parts = scan_request(head)
+    if parts is None:
         raise Malformed(400, _request_fault(head))
-    if match.end(3) - match.start(1) > REQUEST_LINE_LIMIT:
+    method, target, version, kept, told, fields = parts
+    if len(method) + len(target) + len(b"  HTTP/1.1") > REQUEST_LINE_LIMIT:
         raise Malformed(414, "the request target is too long")
-    method, target, version, block = match.groups()
     minor = _minor(version)
     if method in (b"CONNECT", b"TRACE"):
         raise Malformed(405, "this method is not served")
-    headers = _fields(block)
-    if len(headers) > FIELD_LIMIT:
+    if fields > FIELD_LIMIT:
         raise Malformed(431, "too many fields")
-    told = _told(headers, _REQUEST_TELLING)
     target, path, named = parse_target(method, target)
     host, authority = _host(told.get(b"host", ()), named, minor)
     nominated = _nominated(told)
@@ -116,28 +95,27 @@ def parse_request(head: bytes) -> RequestHead:
         host=host,
         authority=authority,
         minor=minor,
-        headers=headers,
+        kept=_without(kept, nominated) if nominated else kept,
+        block=head,
         length=length,
         # A proxy keeps no HTTP/1.0 client's connection (RFC 9112 section 9.3).
         keep_alive=minor == 1 and b"close" not in nominated,
         expects_continue=_expects_continue(told, minor) and length != 0,
         upgrade=upgrade,
-        nominated=nominated,
         via_self=b"via" in told and _rounds(told[b"via"]) > 1,
     )
 
 
 def parse_response(head: bytes, request_method: bytes) -> ResponseHead:
     """Read the head of an answer to `request_method`. Raises MalformedAnswer."""
-    match = _RESPONSE(head)
-    if match is None:
+    parts = scan_response(head)
+    if parts is None:
         raise MalformedAnswer(_response_fault(head))
-    version, status_digits, reason, block = match.groups()
-    status = int(status_digits)
+    version, status, reason, kept, told, _ = parts
+    if len(b"HTTP/1.1 200 ") + len(reason) > REQUEST_LINE_LIMIT:
+        raise MalformedAnswer("the status line is too long")
     try:
         minor = _minor(version)
-        headers = _fields(block)
-        told = _told(headers, _RESPONSE_TELLING)
         nominated = _nominated(told)
         length = _body_length(told, minor)
     except Malformed as fault:
@@ -149,13 +127,14 @@ def parse_response(head: bytes, request_method: bytes) -> ResponseHead:
         length = UNTIL_CLOSE
     return ResponseHead(
         status=status,
-        reason=reason or b"",
+        reason=reason,
         minor=minor,
-        headers=headers,
+        kept=_without(kept, nominated) if nominated else kept,
+        block=head,
         length=length,
         keep_alive=minor == 1 and length != UNTIL_CLOSE and b"close" not in nominated,
         upgrade=_upgrade(told, nominated),
-        nominated=nominated,
+        dated=b"date" in told,
         content_length=content_length,
     )
 
@@ -182,24 +161,6 @@ def _minor(version: bytes) -> int:
     return 0 if version == b"1.0" else 1
 
 
-def _fields(block: bytes) -> _Fields:
-    fields: _Fields = _FIELD_PARTS(block)
-    # Blanks at the end of a value are rare; looking for any costs less than matching them.
-    if b" \r" in block or (b"\t" in block and b"\t\r" in block):
-        return [(name, value.rstrip(b"\t ")) for name, value in fields]
-    return fields
-
-
-def _told(fields: _Fields, telling: frozenset[bytes]) -> _Told:
-    """Gather the values of the fields that the proxy itself must understand."""
-    told: _Told = {}
-    for name, value in fields:
-        lower = name.lower()
-        if lower in telling:
-            told.setdefault(lower, []).append(value)
-    return told
-
-
 def _host(values: Sequence[bytes], named: bytes | None, minor: int) -> tuple[bytes, bytes]:
     """Return (host to route by, authority to forward); what the target names goes first."""
     if len(values) != 1 and (values or minor):
@@ -212,11 +173,20 @@ def _host(values: Sequence[bytes], named: bytes | None, minor: int) -> tuple[byt
     return host, values[0] if values else b""
 
 
-def _nominated(told: _Told) -> frozenset[bytes]:
+def _nominated(told: Told) -> frozenset[bytes]:
     values = told.get(b"connection")
     if values is None:
         return _NOTHING
     return _names(b",".join(values))
+
+
+def _without(lines: bytes, nominated: frozenset[bytes]) -> bytes:
+    """Take out the lines that Connection lists; mostly it lists only what never passes."""
+    unwanted = nominated - HOP_BY_HOP
+    if not unwanted:
+        return lines
+    kept = lines.splitlines(keepends=True)
+    return b"".join(line for line in kept if line.partition(b":")[0].lower() not in unwanted)
 
 
 @functools.lru_cache(maxsize=64)  # hardly anyone says more than close, keep-alive, upgrade
@@ -231,7 +201,7 @@ def _tokens(value: bytes, fault: str) -> list[bytes]:
     return tokens
 
 
-def _body_length(told: _Told, minor: int) -> int | None:
+def _body_length(told: Told, minor: int) -> int | None:
     """Return what the fields say of the body, or None (RFC 9112 section 6.3, without leniency)."""
     lengths = told.get(b"content-length")
     codings = told.get(b"transfer-encoding")
@@ -263,7 +233,7 @@ def _content_length(values: list[bytes]) -> int:
     return int(digits)
 
 
-def _expects_continue(told: _Told, minor: int) -> bool:
+def _expects_continue(told: Told, minor: int) -> bool:
     """HTTP/1.0 knows no expectations; any but 100-continue is refused (RFC 9110 section 10.1.1)."""
     values = told.get(b"expect")
     if values is None or minor == 0:
@@ -273,7 +243,7 @@ def _expects_continue(told: _Told, minor: int) -> bool:
     return True
 
 
-def _upgrade(told: _Told, nominated: frozenset[bytes]) -> bytes:
+def _upgrade(told: Told, nominated: frozenset[bytes]) -> bytes:
     """Return the one protocol that is asked for in due form; anything else may be ignored."""
     values = told.get(b"upgrade")
     if values is None or b"upgrade" not in nominated or len(values) > 1:
@@ -281,7 +251,7 @@ def _upgrade(told: _Told, nominated: frozenset[bytes]) -> bytes:
     return values[0].lower() if _PROTOCOL(values[0]) else b""
 
 
-def _is_last_hop(method: bytes, told: _Told) -> bool:
+def _is_last_hop(method: bytes, told: Told) -> bool:
     """Say whether Max-Forwards forbids to forward this OPTIONS (RFC 9110 section 7.6.2)."""
     values = told.get(b"max-forwards")
     if values is None or method != b"OPTIONS":
@@ -298,7 +268,7 @@ def _rounds(via: list[bytes]) -> int:
 
 def _request_fault(head: bytes) -> str:
     line, _, fields = head.removeprefix(b"\r\n").partition(b"\r\n")
-    if re.fullmatch(_REQUEST_LINE, line + b"\r\n"):
+    if re.fullmatch(REQUEST_LINE, line + b"\r\n"):
         return _field_fault(fields)
     if b"\n" in line or b"\r" in line:
         return "a line ends with a bare CR or LF"
@@ -309,7 +279,7 @@ def _request_fault(head: bytes) -> str:
 
 def _response_fault(head: bytes) -> str:
     line, _, fields = head.partition(b"\r\n")
-    if re.fullmatch(_STATUS_LINE, line + b"\r\n"):
+    if re.fullmatch(STATUS_LINE, line + b"\r\n"):
         return _field_fault(fields)
     return "the status line is malformed"
 

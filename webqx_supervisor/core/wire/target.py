@@ -7,11 +7,12 @@ sections 3.2.2 and 6.2.2).
 
 import functools
 import re
+from ipaddress import AddressValueError, IPv6Address
 
 from webqx_supervisor.core.wire.messages import Malformed
 
 _AUTHORITY = re.compile(
-    rb"(\[[0-9A-Fa-f:.]{2,45}\]|(?>(?:[A-Za-z0-9\-._~!$&'()*+,;=]++|%[0-9A-Fa-f]{2})+))"
+    rb"(\[([0-9A-Fa-f:.]{2,45})\]|(?>(?:[A-Za-z0-9\-._~!$&'()*+,;=]++|%[0-9A-Fa-f]{2})+))"
     rb"(?::([0-9]{0,5}))?"
 ).fullmatch
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*+)([^?]*+)(.*+)", re.DOTALL).fullmatch
@@ -51,10 +52,18 @@ def parse_target(method: bytes, target: bytes) -> tuple[bytes, str, bytes | None
 def parse_authority(value: bytes) -> bytes:
     """Return the host of `host[:port]`, lower case, without final dot. Raises Malformed (400)."""
     match = _AUTHORITY(value)
-    if match is None or int(match[2] or 0) > 65535:
+    if match is None or int(match[3] or 0) > 65535 or not _is_ipv6(match[2] or b"::"):
         raise Malformed(400, "the host is not valid")
     host: bytes = match[1]
     return host.lower().removesuffix(b".")
+
+
+def _is_ipv6(literal: bytes) -> bool:
+    try:
+        IPv6Address(literal.decode("ascii"))
+    except AddressValueError:
+        return False
+    return True
 
 
 def routing_path(raw: bytes) -> str:

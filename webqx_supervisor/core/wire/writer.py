@@ -1,16 +1,10 @@
 """Heads to octets: every message is written anew, with one framing, from what was understood."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from webqx_supervisor.core.wire.headers import (
-    HOP_BY_HOP,
-    PSEUDONYM,
-    passes_to_client,
-    passes_to_worker,
-)
+from webqx_supervisor.core.wire.headers import PSEUDONYM
 from webqx_supervisor.core.wire.messages import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -21,6 +15,7 @@ _VIA = (b"Via: 1.0 " + PSEUDONYM + b"\r\n", b"Via: 1.1 " + PSEUDONYM + b"\r\n")
 _CHUNKED_FIELD = b"Transfer-Encoding: chunked\r\n"
 _CLOSE = b"Connection: close\r\n"
 _WITH_CONTENT = frozenset({b"POST", b"PUT", b"PATCH"})
+_MAX_FORWARDS = re.compile(rb"(?im)^(Max-Forwards: )([0-9]+)(?=\r$)").sub
 _UNPRINTABLE = re.compile(r"[^ -~]")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = (
@@ -35,8 +30,10 @@ def render_request(head: RequestHead, forwarded: bytes, upgrade: bytes = b"") ->
     `forwarded` is the connection's forwarded_block; `upgrade` a granted protocol. `Expect` is
     written when `head.expects_continue` still holds, so a body must not have been sent before.
     """
-    parts = [b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (head.method, head.target, head.authority)]
-    parts += _kept_fields(head)
+    kept = head.kept
+    if head.method == b"OPTIONS":
+        kept = _MAX_FORWARDS(_one_hop_less, kept)
+    parts = [head.method, b" ", head.target, b" HTTP/1.1\r\nHost: ", head.authority, b"\r\n", kept]
     if head.length == CHUNKED:
         parts.append(_CHUNKED_FIELD)
     elif head.length or head.method in _WITH_CONTENT:
@@ -46,7 +43,7 @@ def render_request(head: RequestHead, forwarded: bytes, upgrade: bytes = b"") ->
     if upgrade:
         parts.append(_upgrade_fields(upgrade))
     if head.authority:
-        parts.append(b"X-Forwarded-Host: %b\r\n" % head.authority)
+        parts += (b"X-Forwarded-Host: ", head.authority, b"\r\n")
     parts += (forwarded, _VIA[head.minor], b"\r\n")
     return b"".join(parts)
 
@@ -67,8 +64,7 @@ def render_response(
     worker wrote none (RFC 9110 section 6.6.1).
     """
     assert client_minor or length != CHUNKED, "HTTP/1.0 knows no chunks"
-    parts = [b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)]
-    parts += _relayed_fields(head)
+    parts = [b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason), head.kept]
     if length == CHUNKED:
         parts.append(_CHUNKED_FIELD)
     elif length > 0:
@@ -79,7 +75,7 @@ def render_response(
         parts.append(_upgrade_fields(upgrade))
     elif close or length == UNTIL_CLOSE or not client_minor:
         parts.append(_CLOSE)
-    if date and not any(name.lower() == b"date" for name, _ in head.headers):
+    if not head.dated:
         parts.append(date)
     parts += (_VIA[head.minor], b"\r\n")
     return b"".join(parts)
@@ -88,7 +84,7 @@ def render_response(
 def render_informational(head: ResponseHead) -> bytes:
     """Return an interim answer (1xx) for an HTTP/1.1 client: it has fields, never a body."""
     start = b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)
-    return b"".join((start, *_relayed_fields(head), _VIA[head.minor], b"\r\n"))
+    return b"".join((start, head.kept, _VIA[head.minor], b"\r\n"))
 
 
 def render_error(
@@ -161,35 +157,8 @@ def date_field(now: float) -> bytes:
     return f"Date: {day}, {at:%d} {month} {at:%Y %H:%M:%S} GMT\r\n".encode("ascii")
 
 
-def _kept_fields(head: RequestHead) -> list[bytes]:
-    lines = _passing(head.headers, passes_to_worker, head.nominated)
-    if head.method == b"OPTIONS":
-        return [_one_hop_less(line) for line in lines]
-    return lines
-
-
-def _relayed_fields(head: ResponseHead) -> list[bytes]:
-    return _passing(head.headers, passes_to_client, head.nominated)
-
-
-def _passing(
-    fields: list[tuple[bytes, bytes]],
-    passes: Callable[[bytes], bool],
-    nominated: frozenset[bytes],
-) -> list[bytes]:
-    # Nearly always there is nothing nominated but what is dropped anyway.
-    nominated -= HOP_BY_HOP
-    lines = [b"%b: %b\r\n" % field for field in fields if passes(field[0])]
-    if nominated:
-        lines = [line for line in lines if line.partition(b":")[0].lower() not in nominated]
-    return lines
-
-
-def _one_hop_less(line: bytes) -> bytes:
-    name, _, value = line.partition(b":")
-    if name.lower() != b"max-forwards":
-        return line
-    return b"%b: %d\r\n" % (name, max(int(value) - 1, 0))
+def _one_hop_less(match: re.Match[bytes]) -> bytes:
+    return b"%b%d" % (match[1], max(int(match[2]) - 1, 0))
 
 
 def _upgrade_fields(protocol: bytes) -> bytes:

@@ -1,0 +1,1 @@
+"""Balancing: who of those that are available gets the next request. No clock, no chance inside."""
