@@ -116,10 +116,11 @@ async def test_closing_wakes_who_waits(arena):
 async def test_the_hook_hears_of_the_end_while_nobody_reads(arena):
     channel, peer = arena.pair()
     heard = []
-    channel.hook(ENDED, heard.append)
+    channel.hook(ENDED, lambda *edge: heard.append(edge))
     peer.close()
     await arena.result(arena.reactor.sleep(0.05))
-    assert heard
+    assert heard[0][0] is channel
+    assert heard[0][1] & ENDED
     assert channel.ended
     channel.unhook()
 

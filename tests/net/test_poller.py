@@ -19,7 +19,7 @@ def watched():
 
 def seen(poller) -> int:
     mask = 0
-    for _fd, events in poller.poll():
+    for _fd, events in poller.poll(0):
         mask |= events
     return mask
 

@@ -62,7 +62,8 @@ class Room:
         """Return a client that is waited for, so long."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        client = Client(Channel(self.reactor, ours), "10.0.0.1", Door("web"), busy=busy)
+        client = Client(Channel(self.reactor, ours), "10.0.0.1", Door("web"))
+        client.busy = busy
         started = trio.Event()
 
         async def serve() -> None:

@@ -9,10 +9,10 @@ import socket
 import sys
 from collections.abc import Callable
 
-from webqx_supervisor.net.reactor import Reactor
+from webqx_supervisor.net.reactor import Reactor, Watched
 
 
-class Bell:
+class Bell(Watched):
     """Rings when somebody calls `ring` with this proxy's row; `heard` is then called once."""
 
     def __init__(self, reactor: Reactor, group: int, row: int, heard: Callable[[], None]) -> None:

@@ -11,8 +11,9 @@ import socket
 import struct
 from collections.abc import Callable
 
+from webqx_supervisor.net.calls import receive, send
 from webqx_supervisor.net.poller import BROKEN, ENDED, READ, WRITE
-from webqx_supervisor.net.reactor import DeadlinePassed, Reactor, Task
+from webqx_supervisor.net.reactor import DeadlinePassed, Reactor, Task, Watched
 
 PIECE = 64 * 1024
 """How many octets of a body are held at a time."""
@@ -38,7 +39,11 @@ class Stalled(Broken):
     """Nothing came, or nothing could be sent, for the time allowed."""
 
 
-class Channel:
+Hook = Callable[["Channel", int], None]
+"""Told of a channel's edges."""
+
+
+class Channel(Watched):
     """A connected stream socket, registered with the reactor until close()."""
 
     __slots__ = (
@@ -46,9 +51,7 @@ class Channel:
         "_hooked",
         "_reactor",
         "_reader",
-        "_recv",
         "_run",
-        "_send",
         "_socket",
         "_writer",
         "closed",
@@ -67,15 +70,13 @@ class Channel:
         """The peer sends no more after what is buffered."""
         self.closed = False
         self.fd = connected.fileno()
-        self._hook: Callable[[int], None] | None = None
+        self._hook: Hook | None = None
         self._hooked = 0
         self._reactor = reactor
         self._reader: Task | None = None
         self._writer: Task | None = None
         self._socket = connected
-        self._recv = connected.recv
         self._run = 0
-        self._send: Callable[[bytes | memoryview], int] = connected.send
         reactor.register(self.fd, self)
 
     def on_events(self, events: int) -> None:
@@ -84,7 +85,7 @@ class Channel:
             self.ended = True
         if events & self._hooked:
             assert self._hook is not None
-            self._hook(events)
+            self._hook(self, events)
         if events & _READABLE:
             self.readable = True
             if self._reader is not None:
@@ -94,7 +95,7 @@ class Channel:
             if self._writer is not None:
                 self._reactor.resume(self._writer)
 
-    def hook(self, events: int, hook: Callable[[int], None]) -> None:
+    def hook(self, events: int, hook: Hook) -> None:
         """Have `hook` called at each of these edges, before readers and writers are resumed."""
         self._hooked = events
         self._hook = hook
@@ -104,34 +105,49 @@ class Channel:
         self._hooked = 0
         self._hook = None
 
+    def take(self, size: int) -> bytes | None:
+        """Return what is there, at most `size` octets; b"" at the end, None if waiting is due.
+
+        Raises Broken.
+        """
+        if not self.readable or self._run >= RUN:
+            return None
+        self._run += 1
+        try:
+            data = receive(self.fd, size)
+        except OSError as error:
+            raise broken(self, error) from error
+        # A short read has emptied the buffer; more, or the end, makes a new edge.
+        if data is None or (len(data) < size and not self.ended):
+            self.readable = False
+        return data
+
     async def recv(self, size: int, seconds: float) -> bytes:
-        """Return what is there, at most `size` octets; b"" at the end.
+        """Do the same, and wait if it is due.
 
         Raises Stalled when nothing comes for `seconds`, Broken when nothing can.
         """
         while True:
-            if self.readable:
-                if self._run >= RUN:
-                    await self.yield_turn()
-                self._run += 1
-                try:
-                    data = self._recv(size)
-                except BlockingIOError:
-                    self.readable = False
-                except OSError as error:
-                    raise broken(self, error) from error
-                else:
-                    # A short read has emptied the buffer; more, or the end, makes a new edge.
-                    if len(data) < size and not self.ended:
-                        self.readable = False
-                    return data
+            data = self.take(size)
+            if data is not None:
+                return data
+            await self.ready(seconds)
+
+    async def ready(self, seconds: float) -> None:
+        """Wait until take() is worth another try. Raises what recv() does."""
+        if self.readable:
+            await self.yield_turn()
+        else:
             await self.wait_readable(seconds)
 
     async def send_all(self, data: bytes, seconds: float) -> None:
         """Send everything. Raises Stalled when the peer takes nothing for `seconds`, Broken."""
         sent = self.send(data)
-        if sent == len(data):
-            return
+        if sent < len(data):
+            await self.send_rest(data, sent, seconds)
+
+    async def send_rest(self, data: bytes, sent: int, seconds: float) -> None:
+        """Send what comes after the first `sent` octets once it can be. Raises as send_all()."""
         rest = memoryview(data)[sent:]
         while rest:
             await self.wait_writable(seconds)
@@ -139,10 +155,10 @@ class Channel:
 
     def send(self, data: bytes | memoryview) -> int:
         """Send what can be sent at once; return how many octets that was. Raises Broken."""
+        if self.closed:
+            raise Broken(self, "closed")
         try:
-            sent = self._send(data)
-        except BlockingIOError:
-            sent = 0
+            sent = send(self.fd, data)
         except OSError as error:
             raise broken(self, error) from error
         if sent < len(data):
@@ -211,7 +227,6 @@ class Channel:
             return
         self.closed = True
         self.readable = False
-        self._send = self._refuse
         self.unhook()
         for waiting in (self._reader, self._writer):
             if waiting is not None:
@@ -223,9 +238,6 @@ class Channel:
         if not self.closed:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             self.close()
-
-    def _refuse(self, _data: bytes | memoryview) -> int:
-        raise Broken(self, "closed")
 
 
 def broken(channel: Channel, error: OSError) -> Broken:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from webqx_supervisor.net.poller import ENDED, READ
-from webqx_supervisor.net.reactor import FOREVER, Reactor, Task
+from webqx_supervisor.net.reactor import FOREVER, Reactor, Task, Watched
 
 BACKLOG = 4096
 """Connections that may wait for accept(2); the kernel lowers it to net.core.somaxconn."""
@@ -58,7 +58,7 @@ class _Turn(Enum):
     EXHAUSTED = auto()
 
 
-class Acceptor:
+class Acceptor(Watched):
     """Accepts on one listening socket, which other processes may share, until close()."""
 
     def __init__(self, reactor: Reactor, listening: socket.socket, accepted: Accepted) -> None:

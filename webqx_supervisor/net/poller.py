@@ -26,8 +26,8 @@ class Poller(Protocol):
     def unregister(self, fd: int) -> None:
         """Watch it no longer."""
 
-    def poll(self) -> list[tuple[int, int]]:
-        """Return (fd, events) pairs that are there now; never wait."""
+    def poll(self, seconds: float) -> list[tuple[int, int]]:
+        """Return (fd, events) pairs that are there or come within `seconds`; [] if none do."""
 
     def close(self) -> None:
         """Release the kernel's object."""
@@ -57,8 +57,8 @@ if sys.platform == "linux":
             # Closing is not enough: a listening socket lives on in other processes.
             self._epoll.unregister(fd)
 
-        def poll(self) -> list[tuple[int, int]]:
-            return self._epoll.poll(0, EVENTS_AT_ONCE)
+        def poll(self, seconds: float) -> list[tuple[int, int]]:
+            return self._epoll.poll(seconds, EVENTS_AT_ONCE)
 
 else:
 
@@ -79,8 +79,8 @@ else:
             write = select.kevent(fd, select.KQ_FILTER_WRITE, select.KQ_EV_DELETE)
             self._kqueue.control([read, write], 0, 0)
 
-        def poll(self) -> list[tuple[int, int]]:
-            events = self._kqueue.control([], EVENTS_AT_ONCE, 0)
+        def poll(self, seconds: float) -> list[tuple[int, int]]:
+            events = self._kqueue.control([], EVENTS_AT_ONCE, seconds)
             return [(event.ident, _translate(event)) for event in events]
 
     def _translate(event: select.kevent) -> int:

@@ -6,12 +6,11 @@ runs never awaits a Channel. Only run() resumes coroutines, one at a time, never
 """
 
 import math
-import types
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine
 from heapq import heappop, heappush
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, cast
 
 import trio
 
@@ -21,31 +20,46 @@ FOREVER = math.inf
 
 _TICK = 0.1  # s; the grain of all deadlines
 _LOOKS = 32  # deadlines in a round: thousands that pass together keep nobody waiting
-_TURN = 0.005  # s of load after which other trio tasks get theirs
+_TURN = 0.005  # s that other trio tasks wait for their turn while sockets are busy
 
 
 class DeadlinePassed(Exception):  # noqa: N818 - a fact, handled as one
     """Raised inside a coroutine at the wait that took too long."""
 
 
-class Watched(Protocol):
+class Watched:
     """What can be registered: told of each edge."""
+
+    __slots__ = ()
 
     def on_events(self, events: int) -> None:
         """Note the edges and resume who waits for them."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Unregister and close; called when the reactor ends."""
+        raise NotImplementedError
 
 
 class Task:
     """One coroutine that the reactor drives. `done` once it has returned, failed or been cancelled.
 
     A failure is raised in its parent, or out of Reactor.run() if it has none. A parent cancels its
-    children before it ends.
+    children before it ends. The task is also what its own coroutine awaits at the bottom: an
+    iterator that yields once, since an object made for every wait would cost more than the wait.
     """
 
-    __slots__ = ("_joiner", "_reactor", "bucket", "coroutine", "done", "error", "expires", "parent")
+    __slots__ = (
+        "_joiner",
+        "_reactor",
+        "_suspended",
+        "bucket",
+        "coroutine",
+        "done",
+        "error",
+        "expires",
+        "parent",
+    )
 
     def __init__(
         self, reactor: "Reactor", coroutine: Coroutine[Any, Any, object], parent: "Task | None"
@@ -58,6 +72,19 @@ class Task:
         self.coroutine = coroutine
         self._joiner: Task | None = None
         self._reactor = reactor
+        self._suspended = False
+
+    def __await__(self) -> "Task":
+        self._suspended = False
+        return self
+
+    def __iter__(self) -> "Task":
+        return self
+
+    def __next__(self) -> None:
+        if self._suspended:
+            raise StopIteration
+        self._suspended = True
 
     def cancel(self) -> None:
         """End the task at its wait, now; its clean-up runs and must not wait for anything.
@@ -159,6 +186,7 @@ class Reactor:
         self._closing: list[Callable[[], None]] = []
         self._current: Task | None = None
         self._sleep: trio.CancelScope | None = None
+        self._busy = False
 
     @property
     def current(self) -> Task:
@@ -186,7 +214,7 @@ class Reactor:
         task.expires = self.now + seconds
         if task.expires < task.bucket:
             task.arm()
-        return _suspend()
+        return cast("Awaitable[None]", task)
 
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds`, rounded up to the next tick."""
@@ -228,9 +256,7 @@ class Reactor:
         try:
             while True:
                 await self._doze()
-                until = self._clock() + _TURN
-                while self._round() and self.now < until:
-                    pass
+                self._take_turn()
         finally:
             self._current = None
             while self._tasks:
@@ -241,7 +267,7 @@ class Reactor:
             self._poller.close()
 
     async def _doze(self) -> None:
-        if self._ready:
+        if self._busy or self._ready:
             await trio.lowlevel.checkpoint()
             return
         seconds = max(0, self.timers.next() - self._clock())
@@ -249,10 +275,23 @@ class Reactor:
             await trio.lowlevel.wait_readable(self._poller.fileno())
         self._sleep = None
 
-    def _round(self) -> bool:
-        """Take what is there; say whether there was anything."""
+    def _take_turn(self) -> None:
+        """Do what comes for a while: the next octets mostly come sooner than trio could wait."""
+        until = self._clock() + _TURN
+        seconds = _TURN if self._busy else 0.0
+        self._busy = False
+        while self._round(seconds):
+            self._busy = True
+            seconds = until - self.now
+            if seconds <= 0:
+                break
+
+    def _round(self, seconds: float) -> bool:
+        """Take what is there or comes within `seconds`; say whether there was anything."""
+        if self._ready:
+            seconds = 0.0
+        events = self._poller.poll(seconds)
         self.now = self._clock()
-        events = self._poller.poll()
         watched = self._watched
         for fd, mask in events:
             target = watched.get(fd)
@@ -333,8 +372,3 @@ class ParkingLot:
         parked, self._parked = self._parked, {}
         for task in parked:
             self._reactor.schedule(task)
-
-
-@types.coroutine
-def _suspend() -> Generator[None, None, None]:
-    yield

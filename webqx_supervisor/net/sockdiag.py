@@ -20,7 +20,7 @@ from webqx_supervisor.core.wire.sockdiag import (
     parse_destroyed,
     plain_address,
 )
-from webqx_supervisor.net.reactor import DeadlinePassed, ParkingLot, Reactor
+from webqx_supervisor.net.reactor import DeadlinePassed, ParkingLot, Reactor, Watched
 
 PATIENCE = 0.2
 """s to wait for word of a socket: usually it takes less than a millisecond."""
@@ -34,7 +34,7 @@ _SO_ATTACH_FILTER = 26
 _MESSAGE_SIZE = 4096
 
 
-class DestroyedSockets:
+class DestroyedSockets(Watched):
     """What has been heard of late; listens from the first listen() on."""
 
     __slots__ = ("_count", "_reactor", "_socket", "_tried", "_unread", "_waiting")

@@ -10,9 +10,9 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from webqx_supervisor.net.reactor import Reactor
 
@@ -26,9 +26,23 @@ MAX_SIZE = 50 * 1024 * 1024
 _LOG = logging.getLogger(__name__)
 
 
-class Record(NamedTuple):
+@dataclass
+class Record:
     """What is known of one exchange; times as Reactor.now counts them."""
 
+    __slots__ = (
+        "began",
+        "client",
+        "ended",
+        "method",
+        "reason",
+        "request",
+        "retries",
+        "sent",
+        "status",
+        "target",
+        "upstream",
+    )
     ended: float
     began: float
     client: str
@@ -104,14 +118,19 @@ class AccessLog:
         self.flush()
 
     def _line(self, record: Record) -> bytes:
-        second, millisecond = divmod(int((record.ended + self._offset) * 1000), 1000)
-        took = (record.ended - record.began) * 1000
-        before = f"{_stamp(second)}.{millisecond:03}Z {record.client} ".encode()
+        at = int((record.ended + self._offset) * 1000)
+        took = int((record.ended - record.began) * 10000)  # tenths of ms
+        before = f"{_stamp(at // 1000)}.{at % 1000:03}Z {record.client} "
         after = (
-            f" {record.status} {record.sent} {took:.1f} {record.upstream or '-'}"
-            f" {self.request_id(record.request)} {record.retries} {record.reason or '-'}\n"
-        ).encode()
-        return before + (record.method or b"-") + b" " + (record.target or b"-") + after
+            f" {record.status} {record.sent} {took // 10}.{took % 10} {record.upstream or '-'}"
+            f" {self._mark}-{record.request:x} {record.retries} {record.reason or '-'}\n"
+        )
+        return b"%b%b %b%b" % (
+            before.encode(),
+            record.method or b"-",
+            record.target or b"-",
+            after.encode(),
+        )
 
     def _rotate(self, fd: int) -> None:
         if os.fstat(fd).st_size < self._max_size:

@@ -10,14 +10,14 @@ from webqx_supervisor.core.wire.writer import render_response
 from webqx_supervisor.net.channel import PIECE, Broken, Channel
 from webqx_supervisor.net.relay import relay
 from webqx_supervisor.proxy.exchange import Exchange
+from webqx_supervisor.proxy.gateway import HALF_CLOSED_PATIENCE
 from webqx_supervisor.proxy.refusal import Cut, Refused
-
-HALF_CLOSED_PATIENCE = 10.0
-"""s that a worker may be silent once the client has said that it sends no more."""
 
 
 class Answer:
     """One answer whose head has been read; `ahead` is what came with it. Not for 101."""
+
+    __slots__ = ("_ahead", "_exchange", "_framing", "_head", "_seconds", "_upstream")
 
     def __init__(
         self,
@@ -39,34 +39,43 @@ class Answer:
 
         Raises Refused while nothing has been sent, Cut later, Broken when the client is gone.
         """
-        if self._head.length >= 0:
-            reusable = await self._relay_known(self._head.length)
-        else:
-            reusable = await self._relay_pieces()
-        return reusable and self._head.keep_alive
-
-    async def _relay_known(self, length: int) -> bool:
-        payload = self._ahead if len(self._ahead) <= length else self._ahead[:length]
-        await self._begin(payload, len(payload))
-        left = length - len(payload)
+        if self._head.length < 0:
+            return await self._relay_pieces() and self._head.keep_alive
+        payload, left = self._ahead, self._head.length - len(self._ahead)
+        if left < 0:
+            payload, left = payload[:left], 0
+        client = self._exchange.client
+        octets = self._begin(payload, len(payload))
+        sent = client.channel.send(octets)
+        if sent < len(octets):
+            await client.channel.send_rest(octets, sent, client.door.limits.write_timeout)
         if left:
-            write_timeout = self._exchange.client.door.limits.write_timeout
-            try:
-                whole = await relay(
-                    self._upstream,
-                    self._exchange.client.channel,
-                    left,
-                    (patience(self._exchange, self._seconds), write_timeout),
-                    self._moved,
-                )
-            except Broken as broken:
-                raise self._told_apart(broken) from broken
-            if not whole:
-                raise Cut("the worker ended inside its answer")
-        # More than was announced: whose answer that is nobody knows. Workers forget most often that
-        # HEAD, 204 and 304 have no body, and it follows the head at once.
-        announced = length > 0 or self._head.content_length == 0
-        return len(self._ahead) <= length and (announced or self._upstream.is_quiet())
+            await self._relay_rest(left)
+        return self._head.keep_alive and self._ended_as_announced()
+
+    async def _relay_rest(self, left: int) -> None:
+        exchange, client = self._exchange, self._exchange.client
+        try:
+            whole = await relay(
+                self._upstream,
+                client.channel,
+                left,
+                (patience(exchange, self._seconds), client.door.limits.write_timeout),
+                self._moved,
+            )
+        except Broken as broken:
+            raise self._told_apart(broken) from broken
+        if not whole:
+            raise Cut("the worker ended inside its answer")
+
+    def _ended_as_announced(self) -> bool:
+        """Say whether no more follows: whose answer that would be nobody knows.
+
+        Workers forget most often that HEAD, 204 and 304 have no body, and it follows the head at
+        once.
+        """
+        announced = self._head.length > 0 or self._head.content_length == 0
+        return len(self._ahead) <= self._head.length and (announced or self._upstream.is_quiet())
 
     async def _relay_pieces(self) -> bool:
         decoder = ChunkedDecoder() if self._head.length == CHUNKED else None
@@ -76,7 +85,7 @@ class Answer:
             reason = f"{self._exchange.upstream} answered nonsense: {fault.reason}"
             raise Refused(502, reason) from fault
         framed = self._framed(payload, last=decoder is not None and decoder.done)
-        await self._begin(framed, len(payload))
+        await self._exchange.answer(self._begin(framed, len(payload)))
         while decoder is None or not decoder.done:
             data = await self._receive()
             if not data and decoder is not None:
@@ -94,8 +103,8 @@ class Answer:
                 break
         return decoder is not None and not decoder.rest
 
-    async def _begin(self, body: bytes, octets: int) -> None:
-        """Send the head and what there is of the body: so many octets without their framing."""
+    def _begin(self, body: bytes, octets: int) -> bytes:
+        """Return the head and what there is of the body: so many octets without their framing."""
         exchange = self._exchange
         exchange.keep = exchange.may_keep() and self._framing != UNTIL_CLOSE
         rendered = render_response(
@@ -107,7 +116,7 @@ class Answer:
         )
         exchange.status = self._head.status
         exchange.sent = octets
-        await exchange.answer(rendered + body)
+        return rendered + body
 
     async def _receive(self) -> bytes:
         try:

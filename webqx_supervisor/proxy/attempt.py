@@ -10,13 +10,14 @@ from webqx_supervisor.core.wire.writer import (
     render_request,
     render_response,
 )
-from webqx_supervisor.model.gateway import Forwarding
 from webqx_supervisor.net.channel import Broken, Channel, Stalled
 from webqx_supervisor.net.reactor import Task
 from webqx_supervisor.net.sockdiag import DEAF
 from webqx_supervisor.proxy.answer import Answer, patience
 from webqx_supervisor.proxy.delivery import Delivery
 from webqx_supervisor.proxy.exchange import Exchange
+from webqx_supervisor.proxy.group import Group
+from webqx_supervisor.proxy.reach import reach
 from webqx_supervisor.proxy.refusal import Refused, Unanswered
 from webqx_supervisor.proxy.tunnel import Tunnel
 from webqx_supervisor.proxy.upstream import LiveUpstream
@@ -30,50 +31,102 @@ _PIECE = 16 * 1024
 
 
 class Attempt:
-    """Raises Unanswered, Refused, Cut; and Broken of the client's channel only."""
+    """Raises Unanswered, Refused, Cut; and Broken of the client's channel only.
 
-    def __init__(
-        self,
-        exchange: Exchange,
-        forwarding: Forwarding,
-        upstream: LiveUpstream,
-        channel: Channel,
-    ) -> None:
-        self._upstream = upstream
-        self._channel = channel
+    Holds a claim on `upstream`, and a connection to it, until end().
+    """
+
+    __slots__ = (
+        "_ahead",
+        "_asked_to_continue",
+        "_channel",
+        "_exchange",
+        "_forwarding",
+        "_group",
+        "_head",
+        "_head_size",
+        "_interim",
+        "_mark",
+        "_pump",
+        "_reusable",
+        "_searched",
+        "_upgrade",
+        "_upstream",
+    )
+
+    def __init__(self, exchange: Exchange, group: Group, upstream: LiveUpstream) -> None:
         self._exchange = exchange
-        self._forwarding = forwarding
+        self._forwarding = group.forwarding
+        self._group = group
         self._head = exchange.head
-        self._interim = 0
+        self._upstream = upstream
+        self._ahead = b""  # of the worker's octets, what nobody has understood yet
         self._asked_to_continue = False
+        self._channel: Channel | None = None
         self._head_size = 0
+        self._interim = 0
         self._mark = DEAF
         self._pump: Task | None = None
+        self._reusable = False
+        self._searched = 0
         self._upgrade = b""
-        if exchange.head.upgrade and exchange.head.upgrade.decode() in forwarding.upgrade:
+        if exchange.head.upgrade and exchange.head.upgrade.decode() in self._forwarding.upgrade:
             self._upgrade = exchange.head.upgrade
 
-    async def run(self) -> bool:
-        """Get the answer and relay it; say whether the connection may be used again."""
+    async def run(self) -> None:
+        """Get the answer and relay it."""
         exchange = self._exchange
-        try:
-            await self._send()
-            head, ahead = await self._final_head()
-            if exchange.extra:
-                head.kept += exchange.extra
-            if head.status == 101:
-                await self._switch(head, ahead)
-                return False
-            if head.length < 0 and is_event_stream(head.headers):
-                self._upstream.begin_endless(self._channel, exchange.client.channel)
-            seconds = self._forwarding.response_timeout
-            reusable = await Answer(exchange, self._channel, head, ahead, seconds).relay()
-        finally:
-            if self._pump is not None:
-                self._pump.cancel()
-        return reusable and (exchange.upload is None or exchange.upload.finished)
+        channel = self._channel = self._idle_channel()
+        if channel is None:
+            reactor = exchange.gateway.reactor
+            channel = self._channel = await reach(reactor, self._group, self._upstream)
+        octets = self._request()
+        sent = self._send(channel, octets)
+        if sent < len(octets):
+            await self._send_rest(channel, octets, sent)
+        if not self._head.expects_continue:
+            self._start_pump(channel)
+        head = await self._final_head(channel)
+        if exchange.extra:
+            head.kept += exchange.extra
+        if head.status == 101:
+            await self._switch(channel, head)
+            return
+        if head.length < 0 and is_event_stream(head.headers):
+            self._upstream.begin_endless(channel, exchange.client.channel)
+        seconds = self._forwarding.response_timeout
+        reusable = await Answer(exchange, channel, head, self._ahead, seconds).relay()
+        self._reusable = reusable and (exchange.upload is None or exchange.upload.finished)
 
-    async def _send(self) -> None:
+    def end(self) -> None:
+        """Give back the claim, and the connection if it may be used again."""
+        if self._pump is not None:
+            self._pump.cancel()
+        channel, upstream, upstreams = (
+            self._channel,
+            self._upstream,
+            self._exchange.gateway.upstreams,
+        )
+        if channel is not None:
+            upstream.end_endless(channel)
+            if self._reusable and upstreams.keep(upstream):
+                upstream.pool.put(channel)
+            else:
+                channel.close()
+        # A status by now is the worker's own; the proxy's refusals are sent after the release.
+        upstreams.release(self._group, upstream, answered=self._exchange.status != 0)
+
+    def _idle_channel(self) -> Channel | None:
+        upload = self._exchange.upload
+        # Whether every octet of the request is at hand, however often it is to be sent.
+        whole = upload is None or (upload.finished and upload.replayable)
+        repeatable = whole and self._head.method in IDEMPOTENT
+        destroyed = self._exchange.gateway.destroyed
+        provable = whole and not repeatable and destroyed.listen() != DEAF
+        return self._upstream.pool.take(repeatable=repeatable, provable=provable)
+
+    def _request(self) -> bytes:
+        """Return the head as it goes to the worker, and what is at hand of the body."""
         upload = self._exchange.upload
         if upload is not None and (upload.kept or upload.finished):
             self._head.expects_continue = False  # it did not wait for it
@@ -82,72 +135,82 @@ class Attempt:
         if self._head.method not in IDEMPOTENT:
             self._mark = self._exchange.gateway.destroyed.listen()
             self._head_size = len(octets)
-        if upload is not None:
-            octets += upload.kept
+        return octets if upload is None else octets + upload.kept
+
+    def _send(self, channel: Channel, octets: bytes) -> int:
         try:
-            sent = self._channel.send(octets)
+            return channel.send(octets)
         except Broken as broken:
             raise Unanswered(broken.reason, read=False) from broken
-        if sent < len(octets):
-            await self._send_rest(octets[sent:])
-        if not self._head.expects_continue:
-            self._start_pump()
 
-    async def _send_rest(self, octets: bytes) -> None:
+    async def _send_rest(self, channel: Channel, octets: bytes, sent: int) -> None:
         seconds = self._forwarding.response_timeout
         try:
-            await self._channel.send_all(octets, seconds)
+            await channel.send_rest(octets, sent, seconds)
         except Stalled as stalled:
             raise Refused(504, f"the worker took nothing for {seconds:g} s") from stalled
         except Broken:
             return  # it may have answered before: reading will tell
 
-    def _start_pump(self) -> None:
+    def _start_pump(self, channel: Channel) -> None:
         upload = self._exchange.upload
         if upload is not None and not upload.finished:
             reactor = self._exchange.gateway.reactor
-            body = upload.run(self._channel, self._forwarding.response_timeout)
+            body = upload.run(channel, self._forwarding.response_timeout)
             self._pump = reactor.spawn(body, parent=reactor.current)
 
-    async def _final_head(self) -> tuple[ResponseHead, bytes]:
+    async def _final_head(self, channel: Channel) -> ResponseHead:
         """Read up to the head that is not interim; relay those that are."""
-        head, ahead = await self._next_head(b"")
-        while head.status < 200 and head.status != 101:
-            self._interim += 1
-            if self._interim > INTERIM_LIMIT:
-                raise self._nonsense("too many interim answers")
-            await self._relay_interim(head)
-            head, ahead = await self._next_head(ahead)
-        return head, ahead
+        while True:
+            head = self._next_head()
+            if head is None:
+                await self._receive(channel)
+            elif head.status >= 200 or head.status == 101:
+                return head
+            else:
+                self._interim += 1
+                if self._interim > INTERIM_LIMIT:
+                    raise self._nonsense("too many interim answers")
+                await self._relay_interim(channel, head)
 
-    async def _next_head(self, buffer: bytes) -> tuple[ResponseHead, bytes]:
-        searched = 0
-        end = -1
+    def _next_head(self) -> ResponseHead | None:
+        """Take a head from what came; None if it is not whole."""
+        octets = self._ahead
+        if not octets:
+            return None
         try:
-            while not buffer or (end := find_head(buffer, RESPONSE_HEAD_LIMIT, searched)) < 0:
-                searched = len(buffer)
-                data = await self._receive()
-                if not data:
-                    raise await self._unanswered(
-                        "closed the connection without an answer", ended=True
-                    )
-                buffer += data
-            return parse_response(buffer[:end], self._head.method), buffer[end:]
+            end = find_head(octets, RESPONSE_HEAD_LIMIT, self._searched)
+            if end < 0:
+                self._searched = len(octets)
+                return None
+            self._ahead = octets[end:]
+            self._searched = 0
+            return parse_response(octets[:end], self._head.method)
         except (Malformed, MalformedAnswer) as fault:
             raise self._nonsense(fault.reason) from fault
 
-    async def _receive(self) -> bytes:
-        while True:
-            try:
-                return await self._channel.recv(_PIECE, self._patience())
-            except Broken as broken:
-                if broken.channel is not self._channel:
-                    raise
-                if not isinstance(broken, Stalled):
-                    raise await self._unanswered(broken.reason, ended=False) from broken
-            await self._bear_silence()
+    async def _receive(self, channel: Channel) -> None:
+        """Read more of the answer's head, for as long as the worker may be silent."""
+        try:
+            data = channel.take(_PIECE)
+            while data is None:
+                await channel.ready(self._patience())
+                data = channel.take(_PIECE)
+        except Stalled as stalled:
+            if stalled.channel is not channel:
+                raise
+            await self._bear_silence(channel)
+            return
+        except Broken as broken:
+            if broken.channel is not channel:
+                raise
+            raise await self._unanswered(channel, broken.reason, ended=False) from broken
+        if not data:
+            reason = "closed the connection without an answer"
+            raise await self._unanswered(channel, reason, ended=True)
+        self._ahead = self._ahead + data if self._ahead else data
 
-    async def _unanswered(self, reason: str, *, ended: bool) -> Unanswered:
+    async def _unanswered(self, channel: Channel, reason: str, *, ended: bool) -> Unanswered:
         """Tell why, and find out whether the worker has read anything where that matters."""
         exchange, upload = self._exchange, self._exchange.upload
         replayable = upload is None or upload.replayable
@@ -158,7 +221,7 @@ class Attempt:
         delivery = Delivery(
             exchange.gateway.reactor,
             exchange.gateway.destroyed,
-            self._channel,
+            channel,
             (self._upstream.host, self._upstream.port),
             self._head_size + (len(upload.kept) if upload is not None else 0),
             self._mark,
@@ -170,30 +233,30 @@ class Attempt:
             return CONTINUE_PATIENCE
         return patience(self._exchange, self._forwarding.response_timeout)
 
-    async def _bear_silence(self) -> None:
+    async def _bear_silence(self, channel: Channel) -> None:
         """Return if the worker may be silent still: it had not got the whole request."""
         if self._head.expects_continue:
-            await self._continue()
+            await self._continue(channel)
         elif self._pump is None:
             seconds = self._patience()
             raise Refused(504, f"{self._exchange.upstream} gave no answer in {seconds:g} s")
         elif self._pump.done:
             self._pump = None  # its end began the time anew, but only once
 
-    async def _relay_interim(self, head: ResponseHead) -> None:
+    async def _relay_interim(self, channel: Channel, head: ResponseHead) -> None:
         """Pass it on, once if it was asked for, as it is if not (RFC 9110 section 15.2)."""
         if head.status == 100 and self._asked_to_continue:
             if self._head.expects_continue:
-                await self._continue()
+                await self._continue(channel)
         elif self._head.minor:
             await self._exchange.answer(render_informational(head))
 
-    async def _continue(self) -> None:
+    async def _continue(self, channel: Channel) -> None:
         self._head.expects_continue = False
         await self._exchange.answer(CONTINUE)
-        self._start_pump()
+        self._start_pump(channel)
 
-    async def _switch(self, head: ResponseHead, ahead: bytes) -> None:
+    async def _switch(self, channel: Channel, head: ResponseHead) -> None:
         """Become a tunnel, which ends the connection as one for HTTP (RFC 9110 section 7.8)."""
         exchange, client = self._exchange, self._exchange.client
         if not self._upgrade or head.upgrade != self._upgrade:
@@ -206,20 +269,20 @@ class Attempt:
         tunnel = Tunnel(
             exchange.gateway.reactor,
             client.channel,
-            self._channel,
+            channel,
             self._forwarding.tunnel_timeout,
         )
-        self._upstream.begin_endless(self._channel, client.channel)
+        self._upstream.begin_endless(channel, client.channel)
         try:
-            await exchange.answer(rendered + ahead)
+            await exchange.answer(rendered + self._ahead)
             octets, client.ahead = client.ahead, b""
-            await self._channel.send_all(octets, self._forwarding.response_timeout)
+            await channel.send_all(octets, self._forwarding.response_timeout)
             await tunnel.run()
         except Broken as broken:
             exchange.reason = f"tunnel: {broken}"
             if not isinstance(broken, Stalled):
                 client.channel.abort()  # a reset is passed on as one
-        exchange.sent = len(ahead) + tunnel.sent
+        exchange.sent = len(self._ahead) + tunnel.sent
 
     def _nonsense(self, reason: str) -> Refused:
         return Refused(502, f"{self._exchange.upstream} answered nonsense: {reason}")

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from webqx_supervisor.core.wire.messages import Malformed, RequestHead
 from webqx_supervisor.core.wire.parser import find_head, parse_request
 from webqx_supervisor.net.channel import Broken, Channel, Stalled
-from webqx_supervisor.net.poller import BROKEN, ENDED
+from webqx_supervisor.net.poller import ENDED
 from webqx_supervisor.net.reactor import Reactor
-from webqx_supervisor.proxy.answer import HALF_CLOSED_PATIENCE
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.forward import forward
 from webqx_supervisor.proxy.gateway import Client, Gateway
+from webqx_supervisor.proxy.group import Group
 from webqx_supervisor.proxy.refusal import Cut, Refused
 from webqx_supervisor.proxy.upload import Upload
 
@@ -58,25 +58,24 @@ async def serve(gateway: Gateway, client: Client, talk: Talk) -> None:
 
 async def talk_http(gateway: Gateway, client: Client) -> None:
     """Serve every request of the connection. Raises Broken."""
-
-    def hung_up(events: int) -> None:
-        if not client.busy or client.task is None:
-            return  # whoever reads will see it
-        if events & BROKEN:
-            client.task.cancel()
-        else:
-            client.task.hurry(HALF_CLOSED_PATIENCE)
-
-    client.channel.hook(ENDED, hung_up)
-    while await _serve_next(gateway, client):
-        if client.ahead:  # who pipelines must not keep others from their turn
-            await client.channel.yield_turn()
+    channel = client.channel
+    channel.hook(ENDED, client.hung_up)
+    while True:
+        octets = client.ahead or channel.take(_PIECE)
+        if octets is None:
+            await channel.ready(client.door.limits.idle_timeout)
+        elif not octets or not await _serve_next(gateway, client, octets):
+            return
+        elif client.ahead:  # who pipelines must not keep others from their turn
+            await channel.yield_turn()
 
 
-async def _serve_next(gateway: Gateway, client: Client) -> bool:
-    """Serve one request; say whether the connection may carry another."""
+async def _serve_next(gateway: Gateway, client: Client, octets: bytes) -> bool:
+    """Serve the request that begins with these octets; say whether another may follow."""
     try:
-        head = await _read_head(gateway, client)
+        head = _head_at_hand(client, octets)
+        if head is None:
+            head = await _read_head(gateway, client, octets)
     except Malformed as fault:
         await _refuse_head(gateway, client, Refused(fault.status, fault.reason))
         return False
@@ -94,25 +93,30 @@ async def _serve_next(gateway: Gateway, client: Client) -> bool:
     return exchange.keep
 
 
-async def _read_head(gateway: Gateway, client: Client) -> RequestHead | None:
-    """Return the next head, None when the client is done. Raises Malformed, Broken."""
-    limits = client.door.limits
-    buffer = client.ahead or await client.channel.recv(_PIECE, limits.idle_timeout)
-    if not buffer:
-        return None
-    end = find_head(buffer, limits.max_head)
+def _head_at_hand(client: Client, octets: bytes) -> RequestHead | None:
+    """Return the head that these octets begin with, None if it is not whole. Raises Malformed."""
+    end = find_head(octets, client.door.limits.max_head)
     if end < 0:
-        until = gateway.reactor.now + limits.head_timeout
-        try:
-            while end < 0:
-                data = await client.channel.recv(_PIECE, until - gateway.reactor.now)
-                if not data:
-                    return None
-                searched = len(buffer)
-                buffer += data
-                end = find_head(buffer, limits.max_head, searched)
-        except Stalled:
-            raise Malformed(408, "the request's head did not come in time") from None
+        return None
+    client.ahead = octets[end:]
+    return parse_request(octets[:end])
+
+
+async def _read_head(gateway: Gateway, client: Client, buffer: bytes) -> RequestHead | None:
+    """Read on until the head is whole; return None if the client ends. Raises Malformed, Broken."""
+    limits = client.door.limits
+    until = gateway.reactor.now + limits.head_timeout
+    end = -1
+    try:
+        while end < 0:
+            data = await client.channel.recv(_PIECE, until - gateway.reactor.now)
+            if not data:
+                return None
+            searched = len(buffer)
+            buffer += data
+            end = find_head(buffer, limits.max_head, searched)
+    except Stalled:
+        raise Malformed(408, "the request's head did not come in time") from None
     client.ahead = buffer[end:]
     return parse_request(buffer[:end])
 
@@ -120,7 +124,11 @@ async def _read_head(gateway: Gateway, client: Client) -> RequestHead | None:
 async def _serve(exchange: Exchange) -> None:
     try:
         try:
-            await _route(exchange)
+            group = _group_for(exchange)
+            if group is None:
+                await exchange.answer_options()
+            else:
+                await forward(exchange, group)
         except Refused as refused:
             await exchange.refuse(refused)
     except Cut as cut:
@@ -129,16 +137,16 @@ async def _serve(exchange: Exchange) -> None:
         exchange.lost(broken)
 
 
-async def _route(exchange: Exchange) -> None:
+def _group_for(exchange: Exchange) -> Group | None:
+    """Return who is to serve the request; None: the server as such is asked. Raises Refused."""
     head, client = exchange.head, exchange.client
     if head.length:
         exchange.upload = Upload(exchange.gateway.reactor, client, head.length)
     if head.via_self:
         raise Refused(508, "the request runs in a circle")
     if head.target == b"*":
-        await exchange.answer_options()
-        return
-    await forward(exchange, exchange.gateway.route(client.door.name, head.host, head.path))
+        return None
+    return exchange.gateway.route(client.door.name, head.host, head.path)
 
 
 async def _refuse_head(gateway: Gateway, client: Client, refused: Refused) -> None:

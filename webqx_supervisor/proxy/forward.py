@@ -4,15 +4,11 @@ It goes elsewhere only when nothing can be done twice by that: no worker has rea
 method is idempotent (core.retry). While no worker accepts, it waits for one.
 """
 
-from webqx_supervisor.core.retry import IDEMPOTENT, may_retry
-from webqx_supervisor.net.channel import Channel
-from webqx_supervisor.net.sockdiag import DEAF
+from webqx_supervisor.core.retry import may_retry
 from webqx_supervisor.proxy.attempt import Attempt
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.group import Group, Wish
-from webqx_supervisor.proxy.reach import reach
 from webqx_supervisor.proxy.refusal import Refused, Unanswered, Unreachable
-from webqx_supervisor.proxy.upstream import LiveUpstream
 
 
 async def forward(exchange: Exchange, group: Group) -> None:
@@ -26,12 +22,15 @@ async def forward(exchange: Exchange, group: Group) -> None:
     until = reactor.now + group.forwarding.queue_timeout
     wish = group.wish(exchange.head, exchange.client.ip) if group.wishful else None
     while True:
-        upstream = await group.claim(until, wish)
+        upstream = group.claim_now(wish)
+        if upstream is None:
+            upstream = await group.claim(until, wish)
         exchange.upstream = upstream.id
         if wish is not None:
             exchange.extra = group.lead_back(wish, upstream)
+        attempt = Attempt(exchange, group, upstream)
         try:
-            await _attempt(exchange, group, upstream)
+            await attempt.run()
         except Unanswered as failure:
             # What broke one connection has most likely broken the idle ones too.
             upstream.pool.clear()
@@ -47,34 +46,8 @@ async def forward(exchange: Exchange, group: Group) -> None:
             wish.tried.append(upstream)
         else:
             return
-
-
-async def _attempt(exchange: Exchange, group: Group, upstream: LiveUpstream) -> None:
-    gateway = exchange.gateway
-    channel: Channel | None = None
-    reusable = False
-    try:
-        whole = _is_whole(exchange)
-        repeatable = whole and exchange.head.method in IDEMPOTENT
-        provable = whole and not repeatable and gateway.destroyed.listen() != DEAF
-        channel = upstream.pool.take(repeatable=repeatable, provable=provable)
-        if channel is None:
-            channel = await reach(gateway.reactor, group, upstream)
-        reusable = await Attempt(exchange, group.forwarding, upstream, channel).run()
-    finally:
-        if channel is not None:
-            upstream.end_endless(channel)
-            if reusable and gateway.upstreams.keep(upstream):
-                upstream.pool.put(channel)
-            else:
-                channel.close()
-        # A status by now is the worker's own; the proxy's refusals are sent after the release.
-        gateway.upstreams.release(group, upstream, answered=exchange.status != 0)
-
-
-def _is_whole(exchange: Exchange) -> bool:
-    """Say whether every octet of the request is at hand, however often it is to be sent."""
-    return exchange.upload is None or (exchange.upload.finished and exchange.upload.replayable)
+        finally:
+            attempt.end()
 
 
 def _may_retry(exchange: Exchange, failure: Unanswered, attempts: int) -> bool:

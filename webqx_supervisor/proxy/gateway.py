@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import trio
@@ -12,12 +11,16 @@ from webqx_supervisor.core.wire.headers import forwarded_block
 from webqx_supervisor.core.wire.writer import date_field
 from webqx_supervisor.model.gateway import Limits, Route, Table
 from webqx_supervisor.net.channel import Channel
+from webqx_supervisor.net.poller import BROKEN
 from webqx_supervisor.net.reactor import Reactor, Task
 from webqx_supervisor.net.sockdiag import DestroyedSockets
 from webqx_supervisor.proxy.accesslog import AccessLog
 from webqx_supervisor.proxy.group import Group
 from webqx_supervisor.proxy.refusal import Refused
 from webqx_supervisor.proxy.upstreams import Upstreams
+
+HALF_CLOSED_PATIENCE = 10.0
+"""s that a worker may be silent once the client has said that it sends no more."""
 
 
 class HasLimits(Protocol):
@@ -30,23 +33,31 @@ class HasLimits(Protocol):
         """Note that a client from this address is gone."""
 
 
-@dataclass(slots=True, eq=False)
 class Client:
     """One client connection. `ahead` holds octets received and not used yet."""
 
-    channel: Channel
-    ip: str
-    door: HasLimits
-    ahead: bytes = b""
-    request: int = 0
-    """The number of the latest request."""
-    busy: bool = False
-    """An exchange or a tunnel is going on."""
-    task: Task | None = None
-    forwarded: bytes = field(init=False)
+    __slots__ = ("ahead", "busy", "channel", "door", "forwarded", "ip", "request", "task")
 
-    def __post_init__(self) -> None:
-        self.forwarded = forwarded_block(self.ip, "http")
+    def __init__(self, channel: Channel, ip: str, door: HasLimits) -> None:
+        self.channel = channel
+        self.ip = ip
+        self.door = door
+        self.ahead = b""
+        self.request = 0
+        """The number of the latest request."""
+        self.busy = False
+        """An exchange or a tunnel is going on."""
+        self.task: Task | None = None
+        self.forwarded = forwarded_block(ip, "http")
+
+    def hung_up(self, _channel: Channel, events: int) -> None:
+        """End what is done for nobody; who has only ended its side may still wait for an answer."""
+        if not self.busy or self.task is None:
+            return  # whoever reads will see it
+        if events & BROKEN:
+            self.task.cancel()
+        else:
+            self.task.hurry(HALF_CLOSED_PATIENCE)
 
 
 class Gateway:

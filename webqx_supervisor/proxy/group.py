@@ -115,21 +115,25 @@ class Group:
                 return b""
         return set_cookie(self._balance.sticky, upstream.token)
 
+    def claim_now(self, wish: Wish | None = None) -> LiveUpstream | None:
+        """Return the upstream whose turn it is, counted in flight; None if claim() has to wait."""
+        if self.waiting:
+            return None
+        now = self._reactor.now
+        if wish is not None or self._limit:
+            return self._take(wish, now)
+        upstream = self._policy.pick(self._available, now, _UNKEYED)
+        if upstream is not None:
+            upstream.enter()
+        return upstream
+
     async def claim(self, until: float, wish: Wish | None = None) -> LiveUpstream:
-        """Return the upstream whose turn it is, counted in flight; wait for one if none is.
+        """Do the same, and wait for one if it must be.
 
         Raises Refused when none will come, too many wait, or `until` (time of the reactor) passes.
         """
-        if not self.waiting:
-            now = self._reactor.now
-            if wish is None and not self._limit:  # as most are; short, since every request pays it
-                upstream = self._policy.pick(self._available, now, _UNKEYED)
-                if upstream is not None:
-                    upstream.enter()
-                    return upstream
-            elif (upstream := self._take(wish, now)) is not None:
-                return upstream
-        return await self._wait(until, wish)
+        upstream = self.claim_now(wish)
+        return await self._wait(until, wish) if upstream is None else upstream
 
     def refused(self, upstream: LiveUpstream) -> None:
         """Note that nobody accepted there, so that no request tries it again at once."""

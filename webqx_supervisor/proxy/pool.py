@@ -25,6 +25,7 @@ class Pool:
         self._keepalive = _DEFAULTS.keepalive
         self._max_idle = _DEFAULTS.max_idle
         self._sweeper: Task | None = None
+        self._on_edge = self._disturbed  # bound once, not for every connection that comes back
 
     def __len__(self) -> int:
         return len(self._idle)
@@ -66,14 +67,7 @@ class Pool:
             channel.close()
             return
         self._idle[channel] = self._reactor.now
-
-        def disturbed(_events: int) -> None:
-            # An edge of the last answer may arrive late; only what it left behind counts.
-            if not channel.is_quiet():
-                del self._idle[channel]
-                channel.close()
-
-        channel.hook(READ | ENDED, disturbed)
+        channel.hook(READ | ENDED, self._on_edge)
         if len(self._idle) > self._max_idle:
             self._close_oldest()
         if self._sweeper is None:
@@ -83,6 +77,12 @@ class Pool:
         """Close all."""
         while self._idle:
             self._idle.popitem()[0].close()
+
+    def _disturbed(self, channel: Channel, _events: int) -> None:
+        # An edge of the last answer may arrive late; only what it left behind counts.
+        if not channel.is_quiet():
+            del self._idle[channel]
+            channel.close()
 
     async def _sweep(self) -> None:
         while self._idle:

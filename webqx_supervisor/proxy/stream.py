@@ -43,7 +43,7 @@ class Stream:
         client, gateway = self._client, self._gateway
         group = gateway.route(client.door.name, b"", "/")
 
-        def hung_up(_events: int) -> None:
+        def hung_up(_channel: Channel, _events: int) -> None:
             if client.task is not None:
                 client.task.cancel()
 

@@ -27,12 +27,28 @@ class MalformedAnswer(Exception):  # noqa: N818 - the same
         self.reason = reason
 
 
-@dataclass(slots=True)
+@dataclass
 class RequestHead:
     """The head of a well-formed request. Names are case-insensitive, values without outer blanks.
 
     `keep_alive` and `expects_continue` may be lowered by who handles the request.
     """
+
+    __slots__ = (
+        "authority",
+        "block",
+        "expects_continue",
+        "host",
+        "keep_alive",
+        "kept",
+        "length",
+        "method",
+        "minor",
+        "path",
+        "target",
+        "upgrade",
+        "via_self",
+    )
 
     method: bytes
     target: bytes
@@ -63,9 +79,22 @@ class RequestHead:
         return split_fields(self.block)
 
 
-@dataclass(slots=True)
+@dataclass
 class ResponseHead:
     """The head of a well-formed answer to a request whose method is known."""
+
+    __slots__ = (
+        "block",
+        "content_length",
+        "dated",
+        "keep_alive",
+        "kept",
+        "length",
+        "minor",
+        "reason",
+        "status",
+        "upgrade",
+    )
 
     status: int
     reason: bytes
@@ -82,7 +111,7 @@ class ResponseHead:
     """The protocol offered, lower case, or b""."""
     dated: bool
     """The worker said when."""
-    content_length: int | None = None
+    content_length: int | None
     """What Content-Length says, also where no body follows (HEAD, 304)."""
 
     @property
