@@ -7,4 +7,10 @@ process  I/O on children                   control  how one program commands ano
 keeper, daemon, proxy, cli                 the four programs
 """
 
+from pathlib import Path
+
+from webqx_supervisor import compiled
+
+compiled.choose(Path(__file__).parent)
+
 __version__ = "0.1.0"

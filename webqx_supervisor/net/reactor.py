@@ -91,10 +91,11 @@ class Task:
 
         A failure that its parent has not seen yet is forgotten.
         """
-        self.error = None
-        if not self.done:
-            self.coroutine.close()
-            self._reactor.finished(self)
+        task = self  # whoever holds the task may let go of it while its coroutine ends
+        task.error = None
+        if not task.done:
+            task.coroutine.close()
+            task._reactor.finished(task)
 
     async def join(self) -> None:
         """Wait until the task is done."""
@@ -186,7 +187,8 @@ class Reactor:
         self._closing: list[Callable[[], None]] = []
         self._current: Task | None = None
         self._sleep: trio.CancelScope | None = None
-        self._busy = False
+        self._busy = False  # the last turn brought something
+        self._turning = False
 
     @property
     def current(self) -> Task:
@@ -242,7 +244,7 @@ class Reactor:
         """
         del self._watched[fd]
         self._poller.unregister(fd)
-        if self._sleep is None:
+        if self._turning:
             self._closing.append(close)
         else:
             close()
@@ -256,7 +258,9 @@ class Reactor:
         try:
             while True:
                 await self._doze()
+                self._turning = True
                 self._take_turn()
+                self._turning = False
         finally:
             self._current = None
             while self._tasks:

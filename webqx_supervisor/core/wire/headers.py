@@ -1,7 +1,7 @@
-"""What a field may look like, and which fields go no further than this hop.
+"""What a head's lines may look like, and which fields go no further than this hop.
 
-Grammar: RFC 9110 section 5. Hop-by-hop fields: RFC 9110 section 7.6.1, named here whether or not
-Connection nominates them, because senders forget to.
+Grammar: RFC 9112 sections 3 and 4, RFC 9110 section 5. Hop-by-hop fields: RFC 9110 section 7.6.1,
+named here whether or not Connection nominates them, because senders forget to.
 """
 
 import functools
@@ -11,6 +11,14 @@ from collections.abc import Iterable
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 FIELD = TOKEN + rb":[\t -~\x80-\xff]*+"
 """A field line without its CRLF: a token, a colon at once, no control octet but HTAB."""
+
+REQUEST_LINE = rb"(" + TOKEN + rb") ([!\"$-~]++) HTTP/([0-9]\.[0-9])\r\n"
+"""Method, target, version."""
+STATUS_LINE = rb"HTTP/(1\.[0-9]) ([1-5][0-9][0-9])(?: ([\t -~\x80-\xff]*+))?\r\n"
+"""Version, status, reason if there is one."""
+
+Told = dict[bytes, list[bytes]]
+"""The values of the fields that tell the proxy something, by their lower-case names."""
 
 PSEUDONYM = b"webqx-sv"
 """What this product calls itself in Via (RFC 9110 section 7.6.3)."""

@@ -9,7 +9,16 @@ import functools
 import re
 from collections.abc import Sequence
 
-from webqx_supervisor.core.wire.headers import FIELD, HOP_BY_HOP, PSEUDONYM, TOKEN, may_nominate
+from webqx_supervisor.core.wire.headers import (
+    FIELD,
+    HOP_BY_HOP,
+    PSEUDONYM,
+    REQUEST_LINE,
+    STATUS_LINE,
+    TOKEN,
+    Told,
+    may_nominate,
+)
 from webqx_supervisor.core.wire.messages import (
     CHUNKED,
     UNTIL_CLOSE,
@@ -18,13 +27,7 @@ from webqx_supervisor.core.wire.messages import (
     RequestHead,
     ResponseHead,
 )
-from webqx_supervisor.core.wire.scan import (
-    REQUEST_LINE,
-    STATUS_LINE,
-    Told,
-    scan_request,
-    scan_response,
-)
+from webqx_supervisor.core.wire.scan import scan_request, scan_response
 from webqx_supervisor.core.wire.target import parse_authority, parse_target
 
 HEAD_LIMIT = 16 * 1024

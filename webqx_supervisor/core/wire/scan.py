@@ -11,16 +11,15 @@ from collections.abc import Callable
 
 from webqx_supervisor.core.wire.headers import (
     FIELD,
+    REQUEST_LINE,
     REQUEST_TELLING,
     RESPONSE_TELLING,
-    TOKEN,
+    STATUS_LINE,
+    Told,
     passes_to_client,
     passes_to_worker,
     split_fields,
 )
-
-Told = dict[bytes, list[bytes]]
-"""The values of the fields that tell the proxy something, by their lower-case names."""
 
 RequestParts = tuple[bytes, bytes, bytes, bytes, Told, int]
 """Method, target, version ("1.1"), the lines that pass, what was told, how many fields."""
@@ -28,8 +27,6 @@ RequestParts = tuple[bytes, bytes, bytes, bytes, Told, int]
 ResponseParts = tuple[bytes, int, bytes, bytes, Told, int]
 """Version, status, reason, the lines that pass, what was told, how many fields."""
 
-REQUEST_LINE = rb"(" + TOKEN + rb") ([!\"$-~]++) HTTP/([0-9]\.[0-9])\r\n"
-STATUS_LINE = rb"HTTP/(1\.[0-9]) ([1-5][0-9][0-9])(?: ([\t -~\x80-\xff]*+))?\r\n"
 # Only single octets repeat possessively, groups are atomic: up to CPython 3.11.4 a possessive group
 # may keep what its last, failed pass consumed (gh-100061).
 _FIELDS = rb"(?>(?:" + FIELD + rb"\r\n)*)\r\n"

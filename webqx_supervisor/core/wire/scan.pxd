@@ -1,0 +1,2 @@
+cpdef tuple scan_request(bytes head)
+cpdef tuple scan_response(bytes head)

@@ -1,0 +1,2 @@
+cpdef bytes receive(int fd, Py_ssize_t size)
+cpdef Py_ssize_t send(int fd, data) except -1

@@ -1,0 +1,1 @@
+from webqx_supervisor.net.channel cimport Channel

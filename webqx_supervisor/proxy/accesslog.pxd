@@ -1,0 +1,30 @@
+cdef class Record:
+    cdef public double ended
+    cdef public double began
+    cdef public str client
+    cdef public bytes method
+    cdef public bytes target
+    cdef public int status
+    cdef public long long sent
+    cdef public str upstream
+    cdef public long long request
+    cdef public int retries
+    cdef public str reason
+
+cdef class AccessLog:
+    cdef public object path
+    cdef public long long _max_size
+    cdef public object _reactor
+    cdef public object _wall_clock
+    cdef public str _mark
+    cdef public double _offset
+    cdef public list _records
+    cdef public long long _requests
+    cdef public bint _flusher_sleeps
+    cdef public bint _failing
+
+    cpdef long long next_request(self)
+    cpdef str request_id(self, long long number)
+    cpdef record(self, Record record)
+    cpdef flush(self)
+    cpdef bytes _line(self, Record record)

@@ -1,0 +1,16 @@
+from webqx_supervisor.core.wire.messages cimport ResponseHead
+from webqx_supervisor.net.channel cimport Channel
+from webqx_supervisor.proxy.exchange cimport Exchange
+
+cdef class Answer:
+    cdef public Exchange _exchange
+    cdef public Channel _upstream
+    cdef public ResponseHead _head
+    cdef public bytes _ahead
+    cdef public double _seconds
+    cdef public long long _framing
+
+    cpdef bint _ended_as_announced(self)
+    cpdef bytes _begin(self, bytes body, Py_ssize_t octets)
+
+cpdef double patience(Exchange exchange, double seconds)

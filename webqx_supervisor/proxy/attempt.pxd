@@ -1,0 +1,30 @@
+from webqx_supervisor.core.wire.messages cimport RequestHead, ResponseHead
+from webqx_supervisor.net.channel cimport Channel
+from webqx_supervisor.net.reactor cimport Task
+from webqx_supervisor.proxy.exchange cimport Exchange
+from webqx_supervisor.proxy.group cimport Group
+from webqx_supervisor.proxy.upstream cimport LiveUpstream
+
+cdef class Attempt:
+    cdef public bytes _ahead
+    cdef public bint _asked_to_continue
+    cdef public Channel _channel
+    cdef public Exchange _exchange
+    cdef public object _forwarding
+    cdef public Group _group
+    cdef public RequestHead _head
+    cdef public Py_ssize_t _head_size
+    cdef public int _interim
+    cdef public long long _mark
+    cdef public Task _pump
+    cdef public bint _reusable
+    cdef public Py_ssize_t _searched
+    cdef public bytes _upgrade
+    cdef public LiveUpstream _upstream
+
+    cpdef end(self)
+    cpdef Channel _idle_channel(self)
+    cpdef bytes _request(self)
+    cpdef Py_ssize_t _send(self, Channel channel, bytes octets) except -1
+    cpdef _start_pump(self, Channel channel)
+    cpdef ResponseHead _next_head(self)

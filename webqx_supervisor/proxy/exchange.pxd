@@ -1,0 +1,20 @@
+from webqx_supervisor.core.wire.messages cimport RequestHead
+from webqx_supervisor.proxy.gateway cimport Client, Gateway
+
+cdef class Exchange:
+    cdef public double began
+    cdef public Client client
+    cdef public bytes extra
+    cdef public Gateway gateway
+    cdef public RequestHead head
+    cdef public bint keep
+    cdef public long long number
+    cdef public str reason
+    cdef public int retries
+    cdef public long long sent
+    cdef public int status
+    cdef public object upload
+    cdef public str upstream
+
+    cpdef bint may_keep(self)
+    cpdef record(self)

@@ -1,0 +1,37 @@
+from webqx_supervisor.net.channel cimport Channel
+from webqx_supervisor.net.reactor cimport Reactor, Task
+
+from webqx_supervisor.core.routing cimport Router
+from webqx_supervisor.proxy.accesslog cimport AccessLog
+from webqx_supervisor.proxy.group cimport Group
+from webqx_supervisor.proxy.upstreams cimport Upstreams
+
+cdef class Client:
+    cdef public bytes ahead
+    cdef public bint busy
+    cdef public Channel channel
+    cdef public object door
+    cdef public bytes forwarded
+    cdef public str ip
+    cdef public long long request
+    cdef public Task task
+
+    cpdef hung_up(self, Channel _channel, int events)
+
+cdef class Gateway:
+    cdef public Reactor reactor
+    cdef public AccessLog log
+    cdef public object destroyed
+    cdef public Upstreams upstreams
+    cdef public set clients
+    cdef public long long requests
+    cdef public bint leaving
+    cdef public object _empty
+    cdef public Router _router
+    cdef public bytes _date
+    cdef public double _date_until
+
+    cpdef list apply(self, table)
+    cpdef Group route(self, str listener, bytes host, str path)
+    cpdef forget(self, Client client)
+    cpdef bytes date(self)

@@ -1,0 +1,44 @@
+from webqx_supervisor.net.reactor cimport Reactor, Task
+from webqx_supervisor.proxy.upstream cimport LiveUpstream
+
+cdef class Wish:
+    cdef public bytes key
+    cdef public bytes home
+    cdef public list tried
+
+cdef class Waiter:
+    cdef public LiveUpstream granted
+    cdef public double since
+    cdef public Task task
+    cdef public Wish wish
+
+cdef class Group:
+    cdef public str service
+    cdef public object forwarding
+    cdef public list up
+    cdef public object waiting
+    cdef public bint wishful
+    cdef public object _affinity
+    cdef public list _available
+    cdef public object _balance
+    cdef public bint _expecting
+    cdef public int _limit
+    cdef public object _line
+    cdef public Task _looker
+    cdef public object _policy
+    cdef public Reactor _reactor
+    cdef public str _reason
+    cdef public object _seed
+
+    cpdef apply(self, group, list up, line)
+    cpdef Wish wish(self, head, str client_ip)
+    cpdef bytes lead_back(self, Wish wish, LiveUpstream upstream)
+    cpdef LiveUpstream claim_now(self, Wish wish=*)
+    cpdef refused(self, LiveUpstream upstream)
+    cpdef released(self)
+    cpdef LiveUpstream _take(self, Wish wish, double since)
+    cpdef _check_hope(self)
+    cpdef _strike(self, Waiter waiter)
+    cpdef _note_oldest(self)
+    cpdef _changed(self)
+    cpdef _sort_out(self)

@@ -1,0 +1,16 @@
+from webqx_supervisor.net.channel cimport Channel
+from webqx_supervisor.net.reactor cimport Reactor, Task
+
+cdef class Pool:
+    cdef public Reactor _reactor
+    cdef public dict _idle
+    cdef public double _keepalive
+    cdef public int _max_idle
+    cdef public Task _sweeper
+    cdef public object _on_edge
+
+    cpdef apply(self, forwarding)
+    cpdef put(self, Channel channel)
+    cpdef _disturbed(self, Channel channel, int _events)
+    cpdef clear(self)
+    cpdef _close_oldest(self)

@@ -1,0 +1,29 @@
+from webqx_supervisor.net.channel cimport Channel
+from webqx_supervisor.proxy.pool cimport Pool
+
+cdef class LiveUpstream:
+    cdef public str id
+    cdef public str host
+    cdef public int port
+    cdef public bint draining
+    cdef public bint refused
+    cdef public long long in_flight
+    cdef public long long answered
+    cdef public Pool pool
+    cdef public object seed
+    cdef public bytes token
+    cdef public object weight
+    cdef public bint backup
+    cdef public double ready_at
+    cdef public int _slot
+    cdef public object _tally
+    cdef public bint _closing
+    cdef public dict _endless
+
+    cpdef apply(self, upstream, tally)
+    cpdef load(self)
+    cpdef enter(self)
+    cpdef leave(self)
+    cpdef begin_endless(self, Channel channel, Channel client)
+    cpdef end_endless(self, Channel channel)
+    cpdef close_endless(self)
