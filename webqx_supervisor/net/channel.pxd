@@ -1,3 +1,4 @@
+from webqx_supervisor.net.calls cimport receive, send
 from webqx_supervisor.net.reactor cimport Reactor, Task, Watched
 
 cdef class Channel(Watched):

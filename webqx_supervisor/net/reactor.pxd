@@ -1,3 +1,5 @@
+cimport cython
+
 cdef class Watched:
     cpdef on_events(self, int events)
     cpdef close(self)
@@ -50,6 +52,7 @@ cdef class Reactor:
     cpdef unregister(self, int fd, object close)
     cpdef resume(self, Task task)
     cpdef _take_turn(self)
+    @cython.locals(target=Watched, fd=int, mask=int)
     cpdef bint _round(self, double seconds)
     cpdef _expire(self)
     cpdef _close_fds(self)

@@ -1,3 +1,5 @@
+cimport cython
+
 cdef class Record:
     cdef public double ended
     cdef public double began
@@ -27,4 +29,5 @@ cdef class AccessLog:
     cpdef str request_id(self, long long number)
     cpdef record(self, Record record)
     cpdef flush(self)
+    @cython.locals(at=cython.longlong, took=cython.longlong)
     cpdef bytes _line(self, Record record)

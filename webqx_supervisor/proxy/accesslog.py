@@ -120,17 +120,13 @@ class AccessLog:
     def _line(self, record: Record) -> bytes:
         at = int((record.ended + self._offset) * 1000)
         took = int((record.ended - record.began) * 10000)  # tenths of ms
-        before = f"{_stamp(at // 1000)}.{at % 1000:03}Z {record.client} "
-        after = (
+        # What a parser has let through is ASCII.
+        return (
+            f"{_stamp(at // 1000)}.{at % 1000:03}Z {record.client}"
+            f" {record.method.decode('ascii') or '-'} {record.target.decode('ascii') or '-'}"
             f" {record.status} {record.sent} {took // 10}.{took % 10} {record.upstream or '-'}"
             f" {self._mark}-{record.request:x} {record.retries} {record.reason or '-'}\n"
-        )
-        return b"%b%b %b%b" % (
-            before.encode(),
-            record.method or b"-",
-            record.target or b"-",
-            after.encode(),
-        )
+        ).encode()
 
     def _rotate(self, fd: int) -> None:
         if os.fstat(fd).st_size < self._max_size:

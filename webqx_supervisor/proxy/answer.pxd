@@ -1,4 +1,5 @@
 from webqx_supervisor.core.wire.messages cimport ResponseHead
+from webqx_supervisor.core.wire.writer cimport render_response
 from webqx_supervisor.net.channel cimport Channel
 from webqx_supervisor.proxy.exchange cimport Exchange
 

@@ -1,6 +1,9 @@
 from webqx_supervisor.core.wire.messages cimport RequestHead, ResponseHead
+from webqx_supervisor.core.wire.parser cimport find_head, parse_response
+from webqx_supervisor.core.wire.writer cimport render_request, render_response
 from webqx_supervisor.net.channel cimport Channel
 from webqx_supervisor.net.reactor cimport Task
+from webqx_supervisor.proxy.answer cimport Answer
 from webqx_supervisor.proxy.exchange cimport Exchange
 from webqx_supervisor.proxy.group cimport Group
 from webqx_supervisor.proxy.upstream cimport LiveUpstream

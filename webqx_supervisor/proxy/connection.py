@@ -1,3 +1,4 @@
+# cython: annotation_typing=True
 """One client connection: its requests in their order, until it ends. It may fail alone."""
 
 import logging

@@ -1,4 +1,5 @@
 from webqx_supervisor.core.wire.messages cimport RequestHead
+from webqx_supervisor.proxy.accesslog cimport Record
 from webqx_supervisor.proxy.gateway cimport Client, Gateway
 
 cdef class Exchange:

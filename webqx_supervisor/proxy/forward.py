@@ -1,3 +1,4 @@
+# cython: annotation_typing=True
 """A request on its way to a worker, and to another one if the first gives no answer.
 
 It goes elsewhere only when nothing can be done twice by that: no worker has read any of it, or its

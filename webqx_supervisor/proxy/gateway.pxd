@@ -16,7 +16,6 @@ cdef class Client:
     cdef public long long request
     cdef public Task task
 
-    cpdef hung_up(self, Channel _channel, int events)
 
 cdef class Gateway:
     cdef public Reactor reactor

@@ -10,7 +10,7 @@ cdef class Pool:
     cdef public object _on_edge
 
     cpdef apply(self, forwarding)
+    cpdef Channel take(self, bint repeatable, bint provable=*)
     cpdef put(self, Channel channel)
-    cpdef _disturbed(self, Channel channel, int _events)
     cpdef clear(self)
     cpdef _close_oldest(self)

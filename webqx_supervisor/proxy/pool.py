@@ -40,7 +40,7 @@ class Pool:
             self._sweeper.cancel()
             self._sweeper = None
 
-    def take(self, *, repeatable: bool, provable: bool = False) -> Channel | None:
+    def take(self, repeatable: bool, provable: bool = False) -> Channel | None:
         """Return the youngest connection that is good for the request, or None.
 
         `repeatable`: it may be sent again whatever became of it. `provable`: it may be if the

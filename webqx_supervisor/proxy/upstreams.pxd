@@ -11,6 +11,7 @@ cdef class Upstreams:
     cdef public dict _groups
     cdef public dict _upstreams
 
+    cpdef release(self, Group group, LiveUpstream upstream, bint answered)
     cpdef bint keep(self, LiveUpstream upstream)
     cpdef Group group(self, str service)
     cpdef list apply(self, table)

@@ -59,7 +59,7 @@ class Upstreams:
         """Return every upstream of the table."""
         return tuple(self._upstreams.values())
 
-    def release(self, group: Group, upstream: LiveUpstream, *, answered: bool) -> None:
+    def release(self, group: Group, upstream: LiveUpstream, answered: bool) -> None:
         """Give back a claim; exactly once for each."""
         upstream.leave()
         upstream.answered += answered

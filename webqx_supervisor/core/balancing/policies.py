@@ -10,7 +10,7 @@ from webqx_supervisor.model import gateway
 def policy(balance: gateway.Balance, seed: int) -> Policy[C]:
     """Return a new rule, which remembers nothing yet; `seed` differs from proxy to proxy."""
     even = not balance.weights and not balance.slow_start
-    turns: Policy[C] = RoundRobin[C]() if even else WeightedTurns[C](balance.slow_start)
+    turns: Policy[C] = RoundRobin() if even else WeightedTurns[C](balance.slow_start)
     match balance.policy:
         case gateway.Policy.LEAST_CONNECTIONS:
             return LeastConnections[C](turns, balance.slow_start)

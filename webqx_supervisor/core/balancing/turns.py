@@ -15,11 +15,13 @@ T = TypeVar("T", bound=Hashable)
 REMEMBERED = 64
 
 
-class RoundRobin(Generic[T]):
+class RoundRobin:
     """Deals equal turns among whatever is available at each pick."""
 
+    __slots__ = ("_newcomer", "_now", "_turns")
+
     def __init__(self) -> None:
-        self._turns: dict[T, int] = {}
+        self._turns: dict[Hashable, int] = {}
         self._now = 0
         self._newcomer = 0
 

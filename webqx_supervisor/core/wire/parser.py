@@ -44,7 +44,6 @@ _BARE_LF = re.compile(rb"(?<!\r)\n").search
 
 _TOKEN_LIST = re.compile(rb"[\t ,]*+(?>(?:" + TOKEN + rb"[\t ]*+(?:,[\t ,]*+|\Z))*)").fullmatch
 _TOKENS = re.compile(TOKEN).findall
-_DIGITS = re.compile(rb"[0-9]++").fullmatch
 _HOPS = re.compile(rb"[0-9]{1,9}").fullmatch
 _PROTOCOL = re.compile(TOKEN + rb"(?:/" + TOKEN + rb")?").fullmatch
 _OWN_VIA = re.compile(rb"(?:\A|,)[\t ]*+[^\t ,]++[\t ]++" + PSEUDONYM + rb"(?=[\t ,]|\Z)").findall
@@ -85,27 +84,32 @@ def parse_request(head: bytes) -> RequestHead:
     target, path, named = parse_target(method, target)
     host, authority = _host(told.get(b"host", ()), named, minor)
     nominated = _nominated(told)
-    if not all(map(may_nominate, nominated)):
+    if nominated and not all(map(may_nominate, nominated)):
         raise Malformed(400, "Connection lists a field that must reach the worker")
     length = _body_length(told, minor) or 0
     upgrade = _upgrade(told, nominated) if minor and length == 0 else b""
     if upgrade in _NEVER_GRANTED or (upgrade == b"websocket" and method != b"GET"):
         upgrade = b""
-    return RequestHead(
-        method=method,
-        target=b"*" if _is_last_hop(method, told) else target,
-        path=path,
-        host=host,
-        authority=authority,
-        minor=minor,
-        kept=_without(kept, nominated) if nominated else kept,
-        block=head,
-        length=length,
-        # A proxy keeps no HTTP/1.0 client's connection (RFC 9112 section 9.3).
-        keep_alive=minor == 1 and b"close" not in nominated,
-        expects_continue=_expects_continue(told, minor) and length != 0,
-        upgrade=upgrade,
-        via_self=b"via" in told and _rounds(told[b"via"]) > 1,
+    if nominated:
+        kept = _without(kept, nominated)
+    # A proxy keeps no HTTP/1.0 client's connection (RFC 9112 section 9.3).
+    keep_alive = minor == 1 and b"close" not in nominated
+    expects_continue = b"expect" in told and _expects_continue(told, minor) and length != 0
+    via_self = b"via" in told and _rounds(told[b"via"]) > 1
+    return RequestHead(  # in the order of its fields: names would cost as much as the values
+        method,
+        b"*" if _is_last_hop(method, told) else target,
+        path,
+        host,
+        authority,
+        minor,
+        kept,
+        head,
+        length,
+        keep_alive,
+        expects_continue,
+        upgrade,
+        via_self,
     )
 
 
@@ -128,17 +132,19 @@ def parse_response(head: bytes, request_method: bytes) -> ResponseHead:
         length = 0
     elif length is None:
         length = UNTIL_CLOSE
-    return ResponseHead(
-        status=status,
-        reason=reason,
-        minor=minor,
-        kept=_without(kept, nominated) if nominated else kept,
-        block=head,
-        length=length,
-        keep_alive=minor == 1 and length != UNTIL_CLOSE and b"close" not in nominated,
-        upgrade=_upgrade(told, nominated),
-        dated=b"date" in told,
-        content_length=content_length,
+    if nominated:
+        kept = _without(kept, nominated)
+    return ResponseHead(  # in the order of its fields, as above
+        status,
+        reason,
+        minor,
+        kept,
+        head,
+        length,
+        minor == 1 and length != UNTIL_CLOSE and b"close" not in nominated,
+        _upgrade(told, nominated),
+        b"date" in told,
+        content_length,
     )
 
 
@@ -180,7 +186,7 @@ def _nominated(told: Told) -> frozenset[bytes]:
     values = told.get(b"connection")
     if values is None:
         return _NOTHING
-    return _names(b",".join(values))
+    return _names(values[0] if len(values) == 1 else b",".join(values))
 
 
 def _without(lines: bytes, nominated: frozenset[bytes]) -> bytes:
@@ -227,13 +233,14 @@ def _check_codings(codings: list[bytes]) -> None:
 
 
 def _content_length(values: list[bytes]) -> int:
-    if len(values) > 1 or _DIGITS(values[0]) is None:
+    if len(values) > 1 or not values[0].isdigit():
         raise Malformed(400, "Content-Length is not one number")
     digits = values[0].lstrip(b"0") or b"0"
     # Counted before converted: int() of thousands of digits is slow, then refused.
-    if len(digits) > 16 or int(digits) > LENGTH_LIMIT:
+    length = int(digits) if len(digits) <= 16 else LENGTH_LIMIT + 1
+    if length > LENGTH_LIMIT:
         raise Malformed(413, "Content-Length is too large")
-    return int(digits)
+    return length
 
 
 def _expects_continue(told: Told, minor: int) -> bool:

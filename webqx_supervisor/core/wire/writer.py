@@ -50,7 +50,6 @@ def render_request(head: RequestHead, forwarded: bytes, upgrade: bytes = b"") ->
 
 def render_response(
     head: ResponseHead,
-    *,
     close: bool,
     client_minor: int,
     length: int,
