@@ -10,7 +10,7 @@ from webqx_supervisor.core.balancing.turns import REMEMBERED, RoundRobin, Weight
 
 
 def test_nothing_available_is_nothing_picked() -> None:
-    assert RoundRobin[str]().pick([]) is None
+    assert RoundRobin().pick([]) is None
 
 
 def test_turns_go_round_in_the_order_of_the_list() -> None:
