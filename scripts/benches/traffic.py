@@ -140,7 +140,8 @@ def scaling() -> None:
         cells = [
             f"{statistics.median(side):,.{0 if name == 'rate' else 2}f}" for side in (first, second)
         ]
-        rows.append((title, *cells, f"{median_ratio(second, first):.2f}"))
+        ratio = f"{median_ratio(second, first):.2f}" if all(first) else ""
+        rows.append((title, *cells, ratio))
     room = 2 * median_ratio([each.cost for each in one], [each.cost for each in two])
     rows.append(
         ("requests/s if each proxy had a CPU free, from CPU/request", "", "", f"{room:.2f}")

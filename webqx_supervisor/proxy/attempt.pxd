@@ -6,6 +6,7 @@ from webqx_supervisor.net.reactor cimport Task
 from webqx_supervisor.proxy.answer cimport Answer
 from webqx_supervisor.proxy.exchange cimport Exchange
 from webqx_supervisor.proxy.group cimport Group
+from webqx_supervisor.proxy.tunnel cimport Tunnel
 from webqx_supervisor.proxy.upstream cimport LiveUpstream
 
 cdef class Attempt:
@@ -28,6 +29,6 @@ cdef class Attempt:
     cpdef end(self)
     cpdef Channel _idle_channel(self)
     cpdef bytes _request(self)
-    cpdef Py_ssize_t _send(self, Channel channel, bytes octets) except -1
+    cpdef bytes _send(self, Channel channel)
     cpdef _start_pump(self, Channel channel)
     cpdef ResponseHead _next_head(self)

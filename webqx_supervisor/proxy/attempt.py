@@ -80,10 +80,9 @@ class Attempt:
         if channel is None:
             reactor = exchange.gateway.reactor
             channel = self._channel = await reach(reactor, self._group, self._upstream)
-        octets = self._request()
-        sent = self._send(channel, octets)
-        if sent < len(octets):
-            await self._send_rest(channel, octets, sent)
+        rest = self._send(channel)
+        if rest:
+            await self._send_rest(channel, rest)
         if not self._head.expects_continue:
             self._start_pump(channel)
         head = await self._final_head(channel)
@@ -137,16 +136,18 @@ class Attempt:
             self._head_size = len(octets)
         return octets if upload is None else octets + upload.kept
 
-    def _send(self, channel: Channel, octets: bytes) -> int:
+    def _send(self, channel: Channel) -> bytes:
+        """Send what can be sent at once; return the rest."""
+        octets = self._request()
         try:
-            return channel.send(octets)
+            return octets[channel.send(octets) :]
         except Broken as broken:
             raise Unanswered(broken.reason, read=False) from broken
 
-    async def _send_rest(self, channel: Channel, octets: bytes, sent: int) -> None:
+    async def _send_rest(self, channel: Channel, octets: bytes) -> None:
         seconds = self._forwarding.response_timeout
         try:
-            await channel.send_rest(octets, sent, seconds)
+            await channel.send_all(octets, seconds)
         except Stalled as stalled:
             raise Refused(504, f"the worker took nothing for {seconds:g} s") from stalled
         except Broken:
@@ -261,9 +262,6 @@ class Attempt:
         exchange, client = self._exchange, self._exchange.client
         if not self._upgrade or head.upgrade != self._upgrade:
             raise self._nonsense("switched to a protocol that was not asked for")
-        rendered = render_response(
-            head, close=False, client_minor=1, length=0, upgrade=self._upgrade
-        )
         exchange.status = 101
         client.channel.unhook()
         tunnel = Tunnel(
@@ -274,15 +272,25 @@ class Attempt:
         )
         self._upstream.begin_endless(channel, client.channel)
         try:
-            await exchange.answer(rendered + self._ahead)
-            octets, client.ahead = client.ahead, b""
-            await channel.send_all(octets, self._forwarding.response_timeout)
+            await exchange.answer(self._first_octets(head))
+            await channel.send_all(client.ahead, self._forwarding.response_timeout)
+            client.ahead = b""
             await tunnel.run()
         except Broken as broken:
             exchange.reason = f"tunnel: {broken}"
             if not isinstance(broken, Stalled):
                 client.channel.abort()  # a reset is passed on as one
-        exchange.sent = len(self._ahead) + tunnel.sent
+        exchange.sent += tunnel.sent
+
+    def _first_octets(self, head: ResponseHead) -> bytes:
+        """Return what the client gets before all that the tunnel carries."""
+        upgrade = self._upgrade
+        octets = render_response(head, close=False, client_minor=1, length=0, upgrade=upgrade)
+        octets += self._ahead
+        self._exchange.sent = len(self._ahead)
+        # A tunnel may last for days, beside thousands of others: it keeps nothing of the heads.
+        head.block = head.kept = self._head.block = self._head.kept = self._ahead = b""
+        return octets
 
     def _nonsense(self, reason: str) -> Refused:
         return Refused(502, f"{self._exchange.upstream} answered nonsense: {reason}")

@@ -4,5 +4,5 @@ from webqx_supervisor.proxy.exchange cimport Exchange
 from webqx_supervisor.proxy.gateway cimport Client, Gateway
 from webqx_supervisor.proxy.group cimport Group
 
-cpdef RequestHead _head_at_hand(Client client, bytes octets)
+cpdef RequestHead _head_at_hand(Client client)
 cpdef Group _group_for(Exchange exchange)

@@ -65,18 +65,21 @@ async def talk_http(gateway: Gateway, client: Client) -> None:
         octets = client.ahead or channel.take(_PIECE)
         if octets is None:
             await channel.ready(client.door.limits.idle_timeout)
-        elif not octets or not await _serve_next(gateway, client, octets):
+            continue
+        # Held by nobody but the client: what becomes a tunnel may last for days.
+        client.ahead, octets = octets, None
+        if not client.ahead or not await _serve_next(gateway, client):
             return
-        elif client.ahead:  # who pipelines must not keep others from their turn
+        if client.ahead:  # who pipelines must not keep others from their turn
             await channel.yield_turn()
 
 
-async def _serve_next(gateway: Gateway, client: Client, octets: bytes) -> bool:
-    """Serve the request that begins with these octets; say whether another may follow."""
+async def _serve_next(gateway: Gateway, client: Client) -> bool:
+    """Serve the request whose beginning is there; say whether another may follow."""
     try:
-        head = _head_at_hand(client, octets)
+        head = _head_at_hand(client)
         if head is None:
-            head = await _read_head(gateway, client, octets)
+            head = await _read_head(gateway, client)
     except Malformed as fault:
         await _refuse_head(gateway, client, Refused(fault.status, fault.reason))
         return False
@@ -94,8 +97,9 @@ async def _serve_next(gateway: Gateway, client: Client, octets: bytes) -> bool:
     return exchange.keep
 
 
-def _head_at_hand(client: Client, octets: bytes) -> RequestHead | None:
-    """Return the head that these octets begin with, None if it is not whole. Raises Malformed."""
+def _head_at_hand(client: Client) -> RequestHead | None:
+    """Return the head that is there, None if it is not whole. Raises Malformed."""
+    octets = client.ahead
     end = find_head(octets, client.door.limits.max_head)
     if end < 0:
         return None
@@ -103,9 +107,9 @@ def _head_at_hand(client: Client, octets: bytes) -> RequestHead | None:
     return parse_request(octets[:end])
 
 
-async def _read_head(gateway: Gateway, client: Client, buffer: bytes) -> RequestHead | None:
+async def _read_head(gateway: Gateway, client: Client) -> RequestHead | None:
     """Read on until the head is whole; return None if the client ends. Raises Malformed, Broken."""
-    limits = client.door.limits
+    buffer, limits = client.ahead, client.door.limits
     until = gateway.reactor.now + limits.head_timeout
     end = -1
     try:

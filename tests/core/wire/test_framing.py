@@ -60,6 +60,8 @@ def test_payload_comes_out_without_framing_extensions_and_trailers(body, payload
         b"2\r\nx\r\n0\r\n\r\n",
         b"00000000000000001\r\nx\r\n",
         b"fffffffffffffffff\r\n",
+        b"ffffffffffffffff\r\n",
+        b"20000000000000\r\n",
         b"1;a\x00b\r\nx\r\n",
         b"1;a\x07b\r\nx\r\n",
         b"1;a\rb\r\nx\r\n",

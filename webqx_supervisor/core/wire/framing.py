@@ -4,7 +4,7 @@ import re
 from enum import Enum, auto
 
 from webqx_supervisor.core.wire.headers import FIELD
-from webqx_supervisor.core.wire.messages import Malformed
+from webqx_supervisor.core.wire.messages import LENGTH_LIMIT, Malformed
 
 EXTENSION_LIMIT = 256
 """Octets of extensions that one chunk may carry."""
@@ -102,7 +102,10 @@ class ChunkedDecoder:
         self._extensions += extension
         if extension > EXTENSION_LIMIT or self._extensions > EXTENSIONS_LIMIT:
             raise Malformed(400, "too many chunk extensions")
-        self._left = int(match[1], 16)
+        size = int(match[1], 16)
+        if size > LENGTH_LIMIT:
+            raise Malformed(400, "a chunk is too large")
+        self._left = size
         self._expect = _Expect.PAYLOAD if self._left else _Expect.TRAILER
 
     def _take_trailer(self, line: bytes) -> None:

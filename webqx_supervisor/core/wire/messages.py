@@ -8,6 +8,8 @@ CHUNKED = -1
 """A body length that is no number: the chunked coding says where the body ends."""
 UNTIL_CLOSE = -2
 """A body length that is no number: the end of the connection ends the body (answers only)."""
+LENGTH_LIMIT = 2**53 - 1
+"""The largest length of a body or a chunk: what a worker written in JavaScript can still count."""
 
 
 class Malformed(Exception):  # noqa: N818 - what the message is; the proxy answers it, nobody fails

@@ -21,6 +21,7 @@ from webqx_supervisor.core.wire.headers import (
 )
 from webqx_supervisor.core.wire.messages import (
     CHUNKED,
+    LENGTH_LIMIT,
     UNTIL_CLOSE,
     Malformed,
     MalformedAnswer,
@@ -34,8 +35,6 @@ HEAD_LIMIT = 16 * 1024
 REQUEST_LINE_LIMIT = 8 * 1024
 FIELD_LIMIT = 100
 RESPONSE_HEAD_LIMIT = 64 * 1024
-LENGTH_LIMIT = 2**53 - 1
-"""The largest Content-Length: what a worker written in JavaScript can still count."""
 
 # The beginning of a head: a whole first line, or an unfinished one.
 _FIRST_LINE = re.compile(REQUEST_LINE + rb"|HTTP/[^\r\n]*+\r\n").fullmatch
