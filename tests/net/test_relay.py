@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from webqx_supervisor.net import relay as relay_module
+from webqx_supervisor.net import pipe
 from webqx_supervisor.net.channel import Broken, Stalled
 from webqx_supervisor.net.reactor import FOREVER
 from webqx_supervisor.net.relay import SPLICE_FROM, relay
@@ -112,9 +112,8 @@ async def test_pipes_are_kept_for_the_next_and_only_empty_ones(arena):
     giver.send(b"some")
     giver.close()
     await arena.result(relay(source, sink, SPLICE_FROM, WAITS, ignore))
-    read_end, _ = relay_module._pipes[-1]
     with pytest.raises(BlockingIOError):
-        os.read(read_end, 1)
+        os.read(pipe._idle[-1]._read, 1)
     assert taker.recv(10) == b"some"
 
 
@@ -124,12 +123,12 @@ async def test_without_descriptors_for_a_pipe_octets_are_copied(arena):
     sink, taker = arena.pair()
     giver.send(b"some")
     giver.close()
-    kept, relay_module._pipes[:] = relay_module._pipes[:], []
+    kept, pipe._idle[:] = pipe._idle[:], []
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
     try:
         assert not await arena.result(relay(source, sink, SPLICE_FROM, WAITS, ignore))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        relay_module._pipes[:] = kept
+        pipe._idle[:] = kept
     assert taker.recv(10) == b"some"

@@ -1,8 +1,11 @@
+import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator
 
 import pytest
 import trio
+import trio.lowlevel
 
 from webqx_supervisor.net.channel import Broken, Channel, Stalled
 from webqx_supervisor.net.reactor import Reactor
@@ -41,10 +44,10 @@ async def bench(nursery) -> AsyncIterator[Bench]:
     opened.worker.close()
 
 
-async def hear(peer: socket.socket) -> bytes:
+async def hear(peer: socket.socket, size: int = 1000) -> bytes:
     with trio.fail_after(10):
         await trio.lowlevel.wait_readable(peer)
-    return peer.recv(1000)
+    return peer.recv(size)
 
 
 async def test_an_end_is_passed_on_while_the_other_direction_goes_on(bench: Bench):
@@ -82,3 +85,68 @@ async def test_an_end_that_breaks_breaks_it(bench: Bench):
     bench.client.send(b"hello?")
     await bench.over.wait()
     assert bench.error is not None
+
+
+@pytest.mark.parametrize("size", [100, 300_000, 3_000_000])
+async def test_what_is_large_and_what_is_small_comes_whole_both_ways(bench: Bench, nursery, size):
+    sent = os.urandom(size)
+
+    async def send(peer: socket.socket) -> None:
+        stream = trio.SocketStream(trio.socket.from_stdlib_socket(peer.dup()))
+        async with stream:
+            await stream.send_all(sent)
+            await stream.send_eof()
+
+    async def check(peer: socket.socket) -> None:
+        received = bytearray()
+        while piece := await hear(peer, 65536):
+            received += piece
+        assert received == sent
+
+    async with trio.open_nursery() as both:
+        for peer in (bench.client, bench.worker):
+            both.start_soon(send, peer)
+            both.start_soon(check, peer)
+    await bench.over.wait()
+    assert bench.error is None
+    assert bench.tunnel.sent == size
+
+
+@pytest.mark.parametrize("piece", [1000, 60_000])
+async def test_who_takes_nothing_ends_it_though_the_other_way_is_busy(
+    bench: Bench, autojump_clock, piece
+):
+    start = trio.current_time()
+    with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+        while not bench.over.is_set():
+            with contextlib.suppress(BlockingIOError):
+                bench.worker.send(bytes(piece))
+            bench.client.send(b"x")
+            await trio.sleep(1)
+    await bench.over.wait()
+    assert isinstance(bench.error, Stalled)
+    assert bench.error.channel is bench.ends[0]
+    assert trio.current_time() - start > 10
+
+
+async def test_an_idle_tunnel_holds_no_pipe(bench: Bench):
+    bench.client.send(bytes(100_000))
+    got = 0
+    while got < 100_000:
+        got += len(await hear(bench.worker, 65536))
+    assert not bench.tunnel._up.is_refused()
+
+
+async def test_a_tunnel_that_ends_with_octets_in_hand_lets_go_of_its_pipe(bench: Bench):
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            bench.worker.send(bytes(65536))
+    with trio.fail_after(10):
+        while not bench.tunnel._down.is_refused():
+            await trio.lowlevel.checkpoint()
+            with contextlib.suppress(BlockingIOError):
+                bench.worker.send(bytes(65536))
+    bench.client.close()
+    await bench.over.wait()
+    assert bench.error is not None
+    assert bench.tunnel._down._pipe is None

@@ -20,6 +20,7 @@ cdef class Channel(Watched):
     cpdef unhook(self)
     cpdef bytes take(self, Py_ssize_t size)
     cpdef Py_ssize_t send(self, data) except -1
+    cpdef fresh_turn(self)
     cpdef bint is_quiet(self)
     cpdef shutdown_write(self)
     cpdef close(self)

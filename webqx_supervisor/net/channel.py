@@ -190,6 +190,16 @@ class Channel(Watched):
         finally:
             self._writer = None
 
+    def watch(self, task: Task | None, *, writing: bool = False) -> None:
+        """Have a task resumed at each edge, for reading and perhaps for writing; None: nobody."""
+        self._run = 0
+        self._reader = task
+        self._writer = task if writing else None
+
+    def fresh_turn(self) -> None:
+        """Begin to count reads anew: whoever reads sees to it that others get their turn."""
+        self._run = 0
+
     async def yield_turn(self) -> None:
         """Let others run first, as who reads without ever waiting must now and then."""
         self._run = 0

@@ -1,10 +1,33 @@
 from webqx_supervisor.net.channel cimport Channel
+from webqx_supervisor.net.pipe cimport Pipe, open_pipe
 from webqx_supervisor.net.reactor cimport Reactor, Task
 
+cdef class Way:
+    cdef public Channel _source
+    cdef public Channel _sink
+    cdef public bytes _rest
+    cdef public Pipe _pipe
+    cdef public bint _bulk
+    cdef public long long moved
+    cdef public double active_at
+    cdef public bint over
+
+    cpdef carry(self, double now)
+    cpdef bint is_refused(self)
+    cpdef bint could_go_on(self)
+    cpdef has_stalled(self, double since)
+    cpdef end(self)
+    cpdef bint _push(self)
+    cpdef bint _pull(self)
+    cpdef bint _pull_through(self)
+
 cdef class Tunnel:
-    cdef public long long sent
     cdef public Channel _client
-    cdef public double _moved_at
+    cdef public Channel _upstream
+    cdef public Way _up
+    cdef public Way _down
     cdef public Reactor _reactor
     cdef public double _seconds
-    cdef public Channel _upstream
+
+    cpdef double _until(self)
+    cpdef _judge(self)

@@ -1,60 +1,176 @@
-"""Octets both ways, meaning unknown: after an upgrade, and for listeners that speak TCP."""
+"""Octets both ways, meaning unknown: after an upgrade, and for listeners that speak TCP.
 
-import sys
-from collections.abc import Callable
+There may be thousands, mostly idle. So one task carries both directions, and what a direction
+needs for its octets, it has only while there are some.
+"""
 
-from webqx_supervisor.net.channel import Channel, Stalled
-from webqx_supervisor.net.reactor import Reactor
-from webqx_supervisor.net.relay import relay
+from webqx_supervisor.net.channel import PIECE, RUN, Broken, Channel, Stalled
+from webqx_supervisor.net.pipe import Pipe, open_pipe
+from webqx_supervisor.net.reactor import DeadlinePassed, Reactor
 
-_ENDLESS = sys.maxsize
+_BULK = 16 * 1024
+"""Octets that came at once, from which the kernel moves the next ones by itself."""
+
+
+class Way:
+    """One direction; `over` once the end of the source has been passed on to the sink."""
+
+    __slots__ = ("_bulk", "_pipe", "_rest", "_sink", "_source", "active_at", "moved", "over")
+
+    def __init__(self, source: Channel, sink: Channel, now: float) -> None:
+        self._source = source
+        self._sink = sink
+        self._rest = b""  # taken from the source, refused by the sink
+        self._pipe: Pipe | None = None  # the same, inside the kernel
+        self._bulk = False
+        self.moved = 0
+        """Octets that the sink has taken."""
+        self.active_at = now
+        """When it last took any, or was first offered what it refuses."""
+        self.over = False
+
+    def carry(self, now: float) -> None:
+        """Move what can be moved now, within bounds. Raises Broken of either end."""
+        before, was_refused = self.moved, self.is_refused()
+        for _ in range(RUN):
+            if self.over or not (self._push() and self._pull()):
+                break
+        if self.moved > before or (self.is_refused() and not was_refused):
+            self.active_at = now
+
+    def is_refused(self) -> bool:
+        """Say whether the sink has left something that it was given."""
+        return bool(self._rest) or self._pipe is not None
+
+    def could_go_on(self) -> bool:
+        """Say whether there is more to be moved at once."""
+        return not self.over and self._source.readable and not self.is_refused()
+
+    def has_stalled(self, since: float) -> Stalled | None:
+        """Return what to raise if the sink refuses what it was offered before `since`."""
+        if self.is_refused() and self.active_at <= since:
+            return Stalled(self._sink, "took nothing for too long")
+        return None
+
+    def end(self) -> None:
+        """Let go of what was not moved."""
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+
+    def _push(self) -> bool:
+        """Give the sink what it has refused before; say whether nothing is left."""
+        if self._rest:
+            sent = self._sink.send(self._rest)
+            self.moved += sent
+            self._rest = self._rest[sent:]
+            return not self._rest
+        if self._pipe is not None:
+            self.moved += self._pipe.spill(self._sink)
+            if self._pipe.held:
+                return False
+            self._pipe.give_back()
+            self._pipe = None
+        return True
+
+    def _pull(self) -> bool:
+        """Take some from the source and give it to the sink; say whether to go on."""
+        if self._bulk and self._source.readable:
+            return self._pull_through()
+        self._source.fresh_turn()
+        data = self._source.take(PIECE)
+        if data is None:
+            return False
+        if not data:
+            self.over = True
+            self._sink.shutdown_write()
+            return False
+        self._bulk = len(data) >= _BULK
+        sent = self._sink.send(data)
+        self.moved += sent
+        if sent < len(data):
+            self._rest = data[sent:]
+            return False
+        return self._source.readable
+
+    def _pull_through(self) -> bool:
+        pipe = open_pipe()
+        if pipe is None:
+            self._bulk = False
+            return True
+        self._pipe = pipe
+        count = pipe.fill(self._source)
+        if count < _BULK:  # the end, nothing, or little: the next look is an ordinary one
+            self._bulk = False
+        return self._push()
 
 
 class Tunnel:
     """Joins a client and an upstream. The end of one direction is passed on as just that."""
 
+    __slots__ = ("_client", "_down", "_reactor", "_seconds", "_up", "_upstream")
+
     def __init__(
         self, reactor: Reactor, client: Channel, upstream: Channel, seconds: float
     ) -> None:
-        self.sent = 0
-        """Octets carried to the client."""
         self._client = client
-        self._moved_at = reactor.now
+        self._upstream = upstream
+        self._up = Way(client, upstream, reactor.now)
+        self._down = Way(upstream, client, reactor.now)
         self._reactor = reactor
         self._seconds = seconds
-        self._upstream = upstream
+
+    @property
+    def sent(self) -> int:
+        """Octets carried to the client."""
+        return self._down.moved
 
     async def run(self) -> None:
         """Carry until both directions have ended.
 
-        Raises Broken when one end breaks, Stalled when both are silent for too long.
+        Raises Broken when one end breaks, Stalled when both are silent for too long, or when one
+        end refuses for too long what the other one has sent.
         """
-        reactor = self._reactor
-        answers = self._carry(self._upstream, self._client, self._saw_answer)
-        task = reactor.spawn(answers, parent=reactor.current)
+        up, down = self._up, self._down
         try:
-            await self._carry(self._client, self._upstream, self._saw_question)
-            await task.join()
+            while True:
+                up.carry(self._reactor.now)
+                down.carry(self._reactor.now)
+                if up.over and down.over:
+                    return
+                if up.could_go_on() or down.could_go_on():
+                    await self._reactor.yield_turn()
+                else:
+                    await self._wait()
         finally:
-            task.cancel()
+            up.end()
+            down.end()
 
-    async def _carry(self, source: Channel, sink: Channel, moved: Callable[[int], None]) -> None:
-        while True:
-            left = self._moved_at + self._seconds - self._reactor.now
-            try:
-                await relay(source, sink, _ENDLESS, (left, self._seconds), moved)
-            except Stalled as stalled:
-                # One silent direction is no silence; a sink that refuses has lost octets already.
-                silent_for = self._reactor.now - self._moved_at
-                if stalled.channel is sink or silent_for >= self._seconds:
-                    raise
-            else:
-                sink.shutdown_write()
-                return
+    async def _wait(self) -> None:
+        for channel in (self._client, self._upstream):
+            if channel.closed:
+                raise Broken(channel, "closed")
+        task = self._reactor.current
+        self._client.watch(task, writing=self._down.is_refused())
+        self._upstream.watch(task, writing=self._up.is_refused())
+        try:
+            await self._reactor.wait(self._until() - self._reactor.now)
+        except DeadlinePassed:
+            self._judge()
+        finally:
+            self._client.watch(None)
+            self._upstream.watch(None)
 
-    def _saw_question(self, _count: int) -> None:
-        self._moved_at = self._reactor.now
+    def _until(self) -> float:
+        """Return until when something must have moved: a sink that refuses has octets to take."""
+        since = max(self._up.active_at, self._down.active_at)
+        for way in (self._up, self._down):
+            if way.is_refused():
+                since = min(since, way.active_at)
+        return since + self._seconds
 
-    def _saw_answer(self, count: int) -> None:
-        self._moved_at = self._reactor.now
-        self.sent += count
+    def _judge(self) -> None:
+        """Raise Stalled: by a sink that refuses, or by both ends that are silent."""
+        since = self._reactor.now - self._seconds
+        stalled = self._up.has_stalled(since) or self._down.has_stalled(since)
+        raise stalled or Stalled(self._upstream, f"both ends silent for {self._seconds:g} s")
