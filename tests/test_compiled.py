@@ -192,3 +192,26 @@ def test_both_scans_judge_every_octet_alike(text, data):
     head = bytearray(text.encode())
     head[data.draw(st.integers(0, len(head) - 1))] = data.draw(st.integers(0, 255))
     assert scan.scan_request(bytes(head)) == PURE.scan_request(bytes(head))
+
+
+@needs_compiled
+@given(
+    st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b"\r\n\r\n", b"a", b"\0"]), max_size=9),
+    st.integers(0, 9),
+    st.sampled_from([bytes, bytearray]),
+)
+def test_both_scans_find_the_same_end(pieces, start, kind):
+    buffer = kind(b"".join(pieces))
+    assert scan.find_end(buffer, start) == PURE.find_end(buffer, start)
+
+
+@needs_compiled
+@given(
+    st.one_of(
+        st.binary(max_size=4),
+        st.integers(0, 10**20).map(lambda number: b"%d" % number),
+        st.sampled_from([b"0" * 99 + b"7", b"9" * 5000, b"9007199254740991", b"9007199254740992"]),
+    )
+)
+def test_both_scans_read_a_length_alike(value):
+    assert scan.scan_length(value) == PURE.scan_length(value)

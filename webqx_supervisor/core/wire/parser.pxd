@@ -1,5 +1,5 @@
 from webqx_supervisor.core.wire.messages cimport RequestHead, ResponseHead
-from webqx_supervisor.core.wire.scan cimport scan_request, scan_response
+from webqx_supervisor.core.wire.scan cimport find_end, scan_length, scan_request, scan_response
 from webqx_supervisor.core.wire.target cimport parse_target
 
 cpdef Py_ssize_t find_head(buffer, Py_ssize_t limit, Py_ssize_t searched=*) except -2

@@ -5,7 +5,6 @@ groups keep patterns from backtracking, so a hostile head costs no more than a g
 refused head is looked at again, to say why.
 """
 
-import functools
 import re
 from collections.abc import Sequence
 
@@ -21,14 +20,20 @@ from webqx_supervisor.core.wire.headers import (
 )
 from webqx_supervisor.core.wire.messages import (
     CHUNKED,
-    LENGTH_LIMIT,
     UNTIL_CLOSE,
     Malformed,
     MalformedAnswer,
     RequestHead,
     ResponseHead,
 )
-from webqx_supervisor.core.wire.scan import scan_request, scan_response
+from webqx_supervisor.core.wire.scan import (
+    NO_NUMBER,
+    TOO_LARGE,
+    find_end,
+    scan_length,
+    scan_request,
+    scan_response,
+)
 from webqx_supervisor.core.wire.target import parse_authority, parse_target
 
 HEAD_LIMIT = 16 * 1024
@@ -48,6 +53,11 @@ _PROTOCOL = re.compile(TOKEN + rb"(?:/" + TOKEN + rb")?").fullmatch
 _OWN_VIA = re.compile(rb"(?:\A|,)[\t ]*+[^\t ,]++[\t ]++" + PSEUDONYM + rb"(?=[\t ,]|\Z)").findall
 
 _NOTHING: frozenset[bytes] = frozenset()
+_USUAL = {
+    value: frozenset({value.lower()})
+    for value in (b"close", b"Close", b"keep-alive", b"Keep-Alive", b"upgrade", b"Upgrade")
+}
+"""What nearly everybody says in Connection."""
 _NEVER_GRANTED = (b"h2c", b"h2")  # a second protocol on the worker's connection, past every rule
 
 
@@ -58,8 +68,8 @@ def find_head(buffer: bytes | bytearray, limit: int, searched: int = 0) -> int:
     Malformed as soon as the head cannot become good: 414 for the first line, 431 for the whole
     (more than `limit` octets), 400 for octets that no head begins with and for a bare LF.
     """
-    end = buffer.find(b"\r\n\r\n", max(searched - 3, 0)) + 4
-    if 4 <= end <= limit:
+    end = find_end(buffer, searched - 3 if searched > 3 else 0)
+    if 0 < end <= limit:
         return end
     _refuse_early(buffer, searched)
     if len(buffer) >= limit:
@@ -185,7 +195,11 @@ def _nominated(told: Told) -> frozenset[bytes]:
     values = told.get(b"connection")
     if values is None:
         return _NOTHING
-    return _names(values[0] if len(values) == 1 else b",".join(values))
+    if len(values) == 1:
+        names = _USUAL.get(values[0])
+        if names is not None:
+            return names
+    return frozenset(_tokens(b",".join(values), "Connection is not a list of names"))
 
 
 def _without(lines: bytes, nominated: frozenset[bytes]) -> bytes:
@@ -195,11 +209,6 @@ def _without(lines: bytes, nominated: frozenset[bytes]) -> bytes:
         return lines
     kept = lines.splitlines(keepends=True)
     return b"".join(line for line in kept if line.partition(b":")[0].lower() not in unwanted)
-
-
-@functools.lru_cache(maxsize=64)  # hardly anyone says more than close, keep-alive, upgrade
-def _names(value: bytes) -> frozenset[bytes]:
-    return frozenset(_tokens(value, "Connection is not a list of names"))
 
 
 def _tokens(value: bytes, fault: str) -> list[bytes]:
@@ -232,12 +241,10 @@ def _check_codings(codings: list[bytes]) -> None:
 
 
 def _content_length(values: list[bytes]) -> int:
-    if len(values) > 1 or not values[0].isdigit():
+    length = scan_length(values[0]) if len(values) == 1 else NO_NUMBER
+    if length == NO_NUMBER:
         raise Malformed(400, "Content-Length is not one number")
-    digits = values[0].lstrip(b"0") or b"0"
-    # Counted before converted: int() of thousands of digits is slow, then refused.
-    length = int(digits) if len(digits) <= 16 else LENGTH_LIMIT + 1
-    if length > LENGTH_LIMIT:
+    if length == TOO_LARGE:
         raise Malformed(413, "Content-Length is too large")
     return length
 

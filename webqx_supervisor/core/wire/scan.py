@@ -20,6 +20,10 @@ from webqx_supervisor.core.wire.headers import (
     passes_to_worker,
     split_fields,
 )
+from webqx_supervisor.core.wire.messages import LENGTH_LIMIT
+
+NO_NUMBER = -1
+TOO_LARGE = -2
 
 RequestParts = tuple[bytes, bytes, bytes, bytes, Told, int]
 """Method, target, version ("1.1"), the lines that pass, what was told, how many fields."""
@@ -31,8 +35,25 @@ ResponseParts = tuple[bytes, int, bytes, bytes, Told, int]
 # may keep what its last, failed pass consumed (gh-100061).
 _FIELDS = rb"(?>(?:" + FIELD + rb"\r\n)*)\r\n"
 
+_DIGITS = re.compile(rb"[0-9]++").fullmatch
 _REQUEST = re.compile(rb"(?:\r\n)?" + REQUEST_LINE + _FIELDS).fullmatch
 _RESPONSE = re.compile(STATUS_LINE + _FIELDS).fullmatch
+
+
+def find_end(buffer: bytes | bytearray, start: int) -> int:
+    """Return where the first empty line at or after `start` ends; -1 if there is none."""
+    at = buffer.find(b"\r\n\r\n", start)
+    return at if at < 0 else at + 4
+
+
+def scan_length(value: bytes) -> int:
+    """Return what a Content-Length says; NO_NUMBER, or TOO_LARGE for more than LENGTH_LIMIT."""
+    if _DIGITS(value) is None:
+        return NO_NUMBER
+    digits = value.lstrip(b"0") or b"0"
+    # Counted before converted: int() of thousands of digits is slow, then refused.
+    length = int(digits) if len(digits) <= 16 else LENGTH_LIMIT + 1
+    return length if length <= LENGTH_LIMIT else TOO_LARGE
 
 
 def scan_request(head: bytes) -> RequestParts | None:

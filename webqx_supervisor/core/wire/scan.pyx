@@ -5,7 +5,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memchr, memcmp, memcpy
 
 from webqx_supervisor.core.wire.headers import (
     REQUEST_DROPPED,
@@ -13,6 +13,11 @@ from webqx_supervisor.core.wire.headers import (
     RESPONSE_DROPPED,
     RESPONSE_TELLING,
 )
+from webqx_supervisor.core.wire.messages import LENGTH_LIMIT
+
+NO_NUMBER = -1
+TOO_LARGE = -2
+cdef long long LIMIT = LENGTH_LIMIT
 
 cdef enum:
     IN_TOKEN = 1
@@ -105,6 +110,44 @@ cdef inline unsigned int slot_of(const unsigned char *name, Py_ssize_t length) n
 
 cdef Names OF_REQUESTS = Names(REQUEST_TELLING, REQUEST_DROPPED)
 cdef Names OF_RESPONSES = Names(RESPONSE_TELLING, RESPONSE_DROPPED)
+
+
+cpdef Py_ssize_t find_end(buffer, Py_ssize_t start) except? -1:
+    cdef const unsigned char[:] view
+    cdef const char *first
+    cdef const char *found
+    cdef Py_ssize_t n = len(buffer)
+    if n - start < 4:
+        return -1
+    if isinstance(buffer, bytes):
+        first = PyBytes_AS_STRING(buffer)
+    else:
+        view = buffer
+        first = <const char *>&view[0]
+    found = first + start
+    while True:
+        found = <const char *>memchr(found, CR, first + n - 3 - found)
+        if found == NULL:
+            return -1
+        if memcmp(found, b"\r\n\r\n", 4) == 0:
+            return found - first + 4
+        found += 1
+        if found >= first + n - 3:
+            return -1
+
+
+cpdef long long scan_length(bytes value) except? -1:
+    cdef const unsigned char *p = <const unsigned char *>PyBytes_AS_STRING(value)
+    cdef Py_ssize_t n = PyBytes_GET_SIZE(value), i
+    cdef long long length = 0
+    if n == 0:
+        return -1
+    for i in range(n):
+        if not KIND[p[i]] & DIGIT:
+            return -1
+        if length <= LIMIT:
+            length = length * 10 + p[i] - 48
+    return length if length <= LIMIT else -2
 
 
 cpdef tuple scan_request(bytes head):

@@ -37,7 +37,7 @@ def render_request(head: RequestHead, forwarded: bytes, upgrade: bytes = b"") ->
     if head.length == CHUNKED:
         parts.append(_CHUNKED_FIELD)
     elif head.length or head.method in _WITH_CONTENT:
-        parts.append(b"Content-Length: %d\r\n" % head.length)
+        parts += _length_field(head.length)
     if head.expects_continue:
         parts.append(b"Expect: 100-continue\r\n")
     if upgrade:
@@ -63,13 +63,13 @@ def render_response(
     worker wrote none (RFC 9110 section 6.6.1).
     """
     assert client_minor or length != CHUNKED, "HTTP/1.0 knows no chunks"
-    parts = [b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason), head.kept]
+    parts = [b"HTTP/1.1 ", str(head.status).encode(), b" ", head.reason, b"\r\n", head.kept]
     if length == CHUNKED:
         parts.append(_CHUNKED_FIELD)
     elif length > 0:
-        parts.append(b"Content-Length: %d\r\n" % length)
+        parts += _length_field(length)
     elif length == 0 and head.content_length is not None and head.status not in (101, 204):
-        parts.append(b"Content-Length: %d\r\n" % head.content_length)
+        parts += _length_field(head.content_length)
     if upgrade:
         parts.append(_upgrade_fields(upgrade))
     elif close or length == UNTIL_CLOSE or not client_minor:
@@ -154,6 +154,10 @@ def date_field(now: float) -> bytes:
     at = datetime.fromtimestamp(int(now), UTC)
     day, month = _DAYS[at.weekday()], _MONTHS[at.month - 1]
     return f"Date: {day}, {at:%d} {month} {at:%Y %H:%M:%S} GMT\r\n".encode("ascii")
+
+
+def _length_field(length: int) -> tuple[bytes, bytes, bytes]:
+    return b"Content-Length: ", str(length).encode(), b"\r\n"
 
 
 def _one_hop_less(match: re.Match[bytes]) -> bytes:
