@@ -9,8 +9,9 @@ keeper, daemon, proxy, cli                 the four programs
 
 from pathlib import Path
 
-from webqx_supervisor import compiled
+from webqx_supervisor import compiled, openssl
 
 compiled.choose(Path(__file__).parent)
+openssl.put_off()
 
 __version__ = "0.1.0"

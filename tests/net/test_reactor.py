@@ -1,3 +1,5 @@
+import socket
+
 import pytest
 import trio
 
@@ -213,3 +215,30 @@ async def test_deadlines_that_pass_together_leave_others_their_turns(arena, auto
         reactor.spawn(time_out())
     await arena.result(other.join())
     assert max(passed.count(turn) for turn in set(passed)) < 100
+
+
+async def test_a_turn_ends_at_once_when_a_trio_task_has_something_to_read():
+    reactor = Reactor(clock=lambda: 0.0)  # no time passes: a busy turn ends only with its work
+    near, far = socket.socketpair()
+    rounds = read_at = 0
+
+    async def keep_busy() -> None:
+        nonlocal rounds
+        for rounds in range(1000):
+            if rounds == 500:
+                far.send(b"!")
+            await reactor.yield_turn()
+
+    async def read() -> None:
+        nonlocal read_at
+        await trio.lowlevel.wait_readable(near)
+        read_at = rounds
+
+    with near, far:
+        async with trio.open_nursery() as nursery:
+            reactor.heed(near.fileno())
+            nursery.start_soon(reactor.run)
+            reactor.spawn(keep_busy())
+            await read()
+            nursery.cancel_scope.cancel()
+    assert 500 <= read_at < 510

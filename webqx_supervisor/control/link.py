@@ -42,6 +42,10 @@ class Link:
         self._torn = True  # what stands on the wire may lack its end
         self._splitter = _Splitter()
 
+    def fileno(self) -> int:
+        """Return the socket's descriptor, to watch it by."""
+        return self._sock.fileno()
+
     async def send(self, message: Message, fds: Sequence[int] = ()) -> None:
         """Send one message with copies of `fds`; the caller keeps its own.
 

@@ -1,8 +1,13 @@
 cimport cython
 
+cdef class Reactor
+
 cdef class Watched:
     cpdef on_events(self, int events)
     cpdef close(self)
+
+cdef class _Herald(Watched):
+    cdef public Reactor _reactor
 
 cdef class Task:
     cdef public object coroutine
@@ -43,12 +48,15 @@ cdef class Reactor:
     cdef public Task _current
     cdef public object _sleep
     cdef public bint _busy
+    cdef public bint _called
     cdef public bint _turning
 
     cpdef Task spawn(self, object coroutine, Task parent=*)
     cpdef schedule(self, Task task)
     cpdef wait(self, double seconds)
     cpdef register(self, int fd, object watched)
+    cpdef heed(self, int fd)
+    cpdef give_way(self)
     cpdef unregister(self, int fd, object close)
     cpdef resume(self, Task task)
     cpdef _take_turn(self)

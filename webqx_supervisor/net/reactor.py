@@ -41,6 +41,21 @@ class Watched:
         raise NotImplementedError
 
 
+class _Herald(Watched):
+    """Watches what trio tasks read, to let them come to their turn."""
+
+    __slots__ = ("_reactor",)
+
+    def __init__(self, reactor: "Reactor") -> None:
+        self._reactor = reactor
+
+    def on_events(self, _events: int) -> None:
+        self._reactor.give_way()
+
+    def close(self) -> None:
+        pass  # the descriptor is theirs
+
+
 class Task:
     """One coroutine that the reactor drives. `done` once it has returned, failed or been cancelled.
 
@@ -188,6 +203,7 @@ class Reactor:
         self._current: Task | None = None
         self._sleep: trio.CancelScope | None = None
         self._busy = False  # the last turn brought something
+        self._called = False  # a trio task has something to read
         self._turning = False
 
     @property
@@ -237,6 +253,17 @@ class Reactor:
         self._watched[fd] = watched
         self._poller.register(fd)
 
+    def heed(self, fd: int) -> None:
+        """Give way at once when there is something on a descriptor that trio tasks read."""
+        self.register(fd, _Herald(self))
+
+    def give_way(self) -> None:
+        """End the turn after this round, and have the next one wait for nothing.
+
+        That one may be trio's choice before it lets the other task read.
+        """
+        self._called = True
+
     def unregister(self, fd: int, close: Callable[[], None]) -> None:
         """Watch no longer, and close; the descriptor's number stays taken until the round is over.
 
@@ -281,13 +308,14 @@ class Reactor:
 
     def _take_turn(self) -> None:
         """Do what comes for a while: the next octets mostly come sooner than trio could wait."""
-        until = self._clock() + _TURN
-        seconds = _TURN if self._busy else 0.0
-        self._busy = False
+        turn = 0.0 if self._called else _TURN
+        until = self._clock() + turn
+        seconds = turn if self._busy else 0.0
+        self._busy = self._called = False
         while self._round(seconds):
             self._busy = True
             seconds = until - self.now
-            if seconds <= 0:
+            if seconds <= 0 or self._called:
                 break
 
     def _round(self, seconds: float) -> bool:

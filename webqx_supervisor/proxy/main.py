@@ -55,6 +55,7 @@ class Proxy:
         self._leave = trio.Event()
         self._leave_timeout = SIGNALLED_LEAVE
         self._link = link
+        self.reactor.heed(link.fileno())
         # What is to be said is never long, and who says it must not wait.
         self._outbox, self._unsaid = trio.open_memory_channel[Message](math.inf)
 
