@@ -1,7 +1,7 @@
 """Compiles the data plane with Cython where there is a C compiler; without, all runs as it is.
 
 The sources stay Python: a .pxd beside a module gives its classes fixed places for their attributes,
-and three leaves have a second source, .pyx, that says the same in the words of C. What comes out,
+and two leaves have a second source, .pyx, that says the same in the words of C. What comes out,
 .so beside the .py, is used as long as it is newer than what it was made from (see
 webqx_supervisor/compiled.py). Run by scripts/setup, and by `pip install` and `python -m build`.
 """

@@ -3,7 +3,7 @@ import socket
 import pytest
 import trio
 
-from webqx_supervisor.net.reactor import FOREVER, DeadlinePassed, ParkingLot, Reactor
+from webqx_supervisor.net.reactor import FOREVER, DeadlinePassed, Reactor
 
 
 async def wait(reactor: Reactor, seconds: float) -> None:
@@ -150,31 +150,6 @@ async def test_when_the_reactor_ends_all_tasks_are_cancelled():
     with trio.move_on_after(0.05):
         await reactor.run()
     assert seen == ["tidied"]
-
-
-async def test_the_parked_wake_in_the_order_of_their_coming(arena):
-    lot = ParkingLot(arena.reactor)
-    woken = []
-
-    async def park(name: str) -> None:
-        await lot.park(FOREVER)
-        woken.append(name)
-
-    tasks = [arena.reactor.spawn(park(name)) for name in "abc"]
-    await arena.result(arena.reactor.yield_turn())
-    assert len(lot) == 3
-    lot.unpark_all()  # from trio's side
-    for task in tasks:
-        await arena.result(task.join())
-    assert woken == ["a", "b", "c"]
-    assert len(lot) == 0
-
-
-async def test_who_parked_too_long_is_no_longer_parked(arena, autojump_clock):
-    lot = ParkingLot(arena.reactor)
-    with pytest.raises(DeadlinePassed):
-        await arena.result(lot.park(2))
-    assert len(lot) == 0
 
 
 async def test_others_in_trio_get_their_turn_beside_a_busy_task(arena):

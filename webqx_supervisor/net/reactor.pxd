@@ -67,9 +67,3 @@ cdef class Reactor:
     cpdef _run(self, Task task, object error)
     cpdef _deliver(self, Task failed)
     cpdef finished(self, Task task)
-
-cdef class ParkingLot:
-    cdef public Reactor _reactor
-    cdef public dict _parked
-
-    cpdef unpark_all(self)

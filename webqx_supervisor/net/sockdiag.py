@@ -20,7 +20,8 @@ from webqx_supervisor.core.wire.sockdiag import (
     parse_destroyed,
     plain_address,
 )
-from webqx_supervisor.net.reactor import DeadlinePassed, ParkingLot, Reactor, Watched
+from webqx_supervisor.net.parking import ParkingLot
+from webqx_supervisor.net.reactor import DeadlinePassed, Reactor, Watched
 
 PATIENCE = 0.2
 """s to wait for word of a socket: usually it takes less than a millisecond."""
