@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent
 PACKAGE = ROOT / "webqx_supervisor"
 DIRECTIVES = {
     "language_level": 3,
+    "binding": False,  # nobody asks a function of the data plane for its signature
     "annotation_typing": False,  # an `int` of Python has no bounds; C types stand in the .pxd
     "boundscheck": False,  # of typed lists only, and those are never indexed out of bounds
     "initializedcheck": False,
