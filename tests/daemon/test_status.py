@@ -3,7 +3,7 @@
 import os
 
 from fakes import service
-from helpers import free_port
+from helpers import auntil, free_port
 
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.daemon.proxies import Proxies
@@ -13,6 +13,7 @@ from webqx_supervisor.daemon.status import CpuMeter, Survey
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.gateway import Listener, Route, Table
 from webqx_supervisor.model.status import WorkerState
+from webqx_supervisor.process.usage import sample
 
 
 def test_the_first_look_covers_the_whole_life():
@@ -63,6 +64,8 @@ async def test_the_survey_shows_a_worker_as_it_is(stage, nursery):
     try:
         await supervisor.start()
         await stage.until(lambda: supervisor.workers[1].state is WorkerState.RUNNING)
+        # Between exec and its first page faults a process truly holds no memory.
+        await auntil(lambda: sample(supervisor.workers[1].pid).rss_bytes > 0)
         status = await Survey(services, proxies, 42).take()
         (row,) = status.services
         assert (row.name, row.instances, row.listen) == ("api", 1, ("127.0.0.1:80",))
