@@ -71,8 +71,8 @@ def test_the_keeper_gets_its_state_folder_the_lock_and_the_daemons_command(place
 
     ((_, *words),) = starts(places)
     state_dir = str(places.state_dir)
-    assert words[:3] == ["--state", state_dir, "--lock-fd"]
-    assert words[3].isdecimal()
+    assert words[:3] == ["--state", state_dir, "--stored"]
+    assert words[3].removesuffix("=lock").isdecimal()
     assert words[4:] == ["--", sys.executable, "-P", "-m", "webqx_supervisor.daemon", state_dir]
     assert is_held(places.lock)
 

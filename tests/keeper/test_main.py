@@ -26,21 +26,23 @@ class Play:
         self.lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
         fcntl.flock(self.lock, fcntl.LOCK_EX)
 
-    def start(self, *lives: str, argv: tuple[str, ...] = ()) -> None:
+    def start(self, *lives: str, argv: tuple[str, ...] = (), after: int = -1) -> None:
         """Start the keeper; life N of the daemon does what the Nth text says."""
         for number, orders in enumerate(lives, 1):
             (self.folder / f"orders-{number}").write_text(orders)
+        waits = ("--after", str(after)) if after >= 0 else ()
         daemon = argv or (sys.executable, "-I", str(FAKE), str(self.folder))
         with (self.folder / "log").open("ab") as log:
             self.keeper = subprocess.Popen(
                 [
                     *(sys.executable, "-I", "-S", KEEPER),
-                    *("--state", str(self.folder), "--lock-fd", str(self.lock), "--", *daemon),
+                    *("--state", str(self.folder), "--stored", f"{self.lock}=lock"),
+                    *(*waits, "--", *daemon),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=(self.lock,),
+                pass_fds=(self.lock, *([after] if waits else ())),
             )
         os.close(self.lock)
         self.lock = -1
@@ -109,7 +111,7 @@ def in_a_keeper(code: str) -> str:
     start = (
         f"import sys; sys.path.insert(0, {str(Path(KEEPER).parent)!r})\n"
         "import main as keeper_main, os\n"
-        "keeper = keeper_main.Keeper('/tmp', os.dup(0), [])\n"
+        "keeper = keeper_main.Keeper('/tmp', [('lock', os.dup(0))], [])\n"
     )
     return subprocess.run(
         [sys.executable, "-I", "-S", "-c", start + code],
@@ -137,7 +139,7 @@ def test_a_daemon_that_ends_well_ends_the_keeper(play):
 def test_the_daemon_gets_the_lock_and_the_reports_of_orphans_and_nothing_else(play):
     play.start("names\nstrays\nexit 0")
     assert play.end() == 0
-    assert play.seen("names") == ["lock:orphans"]
+    assert play.seen("names") == ["orphans:lock"]
     assert play.seen("strays") == ["[]"]
 
 
@@ -147,11 +149,55 @@ def test_a_killed_daemon_comes_back_and_finds_what_it_stored(play):
         "names\nread pipe\nexit 0",
     )
     assert play.end() == 0
-    assert play.seen("names") == ["lock:orphans:pipe:other"]
+    assert play.seen("names") == ["orphans:lock:pipe:other"]
     assert play.seen("read") == ["treasure"]
     first, second = play.lives(2)
     assert f"daemon {first} was killed by signal 9; starting it again in 0 s" in play.log()
     assert first != second
+
+
+def test_a_daemon_that_asks_for_it_renews_its_keeper_too_and_nothing_is_lost(play):
+    play.start(
+        "store log=1=out treasure\nsay READY=1\nexit 75", "names\nstrays\nread log=1=out\nkill"
+    )
+    pid = play.keeper.pid
+    first, second, _ = play.lives(3)
+    assert play.keeper.pid == pid
+    assert play.keeper.poll() is None
+    assert first != second
+    assert play.seen("names")[0] == "orphans:lock:log=1=out"
+    assert play.seen("strays")[0] == "[]"
+    assert play.seen("read")[0] == "treasure"
+    assert not play.lock_is_free()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans come to the keeper on Linux only")
+def test_a_renewed_keeper_still_gets_the_orphans_and_reports_those_before(play):
+    play.start("orphan 7\norphan 5 gone\nexit 75", "reports 2\norphan 6\nreports 1\nexit 0")
+    assert play.end() == 0
+    codes = [int(line.split()[1]) >> 8 for line in play.seen("report")]
+    assert sorted(codes) == [5, 6, 7]
+
+
+def test_a_keeper_that_follows_a_dead_one_waits_for_its_daemon_to_be_gone(play):
+    reading, writing = os.pipe()
+    play.start("names\nexit 0", after=reading)
+    os.close(reading)
+    assert not play.seen("life")
+    os.close(writing)
+    assert play.end() == 0
+    assert play.seen("names") == ["orphans:lock"]
+
+
+def test_a_stop_that_was_asked_for_is_not_forgotten_over_a_renewal(play):
+    play.go()
+    play.start("say READY=1 STOPPING=1\nexit 75", "catch SIGTERM\nsay READY=1\nwait\nexit 0")
+    assert play.end() == 0
+    assert play.seen("signal") == [str(int(signal.SIGTERM))]
+
+
+def test_the_code_can_be_tried_before_it_is_used():
+    subprocess.run([sys.executable, "-I", "-S", KEEPER, "--check"], check=True)
 
 
 def test_what_was_removed_from_the_store_does_not_come_back(play):
@@ -160,7 +206,7 @@ def test_what_was_removed_from_the_store_does_not_come_back(play):
         "names\nread b\nexit 0",
     )
     assert play.end() == 0
-    assert play.seen("names") == ["lock:orphans:b"]
+    assert play.seen("names") == ["orphans:lock:b"]
     assert play.seen("read") == ["2"]
 
 
@@ -176,7 +222,7 @@ def test_many_descriptors_keep_their_names(play):
 def test_a_stranger_is_not_obeyed(play):
     play.start("store pipe treasure\nstranger FDSTOREREMOVE=1 FDNAME=pipe\nexit 1", "names\nexit 0")
     assert play.end() == 0
-    assert play.seen("names") == ["lock:orphans:pipe"]
+    assert play.seen("names") == ["orphans:lock:pipe"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="orphans come to the keeper on Linux only")

@@ -131,7 +131,7 @@ def _leave_word(places: Places, config: Config, only: Sequence[str]) -> None:
 def _keeper_command(keeper: Path, places: Places, lock: int) -> list[str]:
     # -I and -S: the keeper is standard library only and stays small, whatever the environment.
     python = [sys.executable, "-I", "-S", str(keeper)]
-    own = ["--state", str(places.state_dir), "--lock-fd", str(lock)]
+    own = ["--state", str(places.state_dir), "--stored", f"{lock}=lock"]
     return [*python, *own, "--", *_daemon_command(places)]
 
 

@@ -1,8 +1,12 @@
 """Hold file descriptors, reap orphans, and start the daemon again when it died: nothing else.
 
-Run as a file, `python -I -S main.py --state DIR --lock-fd N -- DAEMON ARGV...`, so that neither
-this package nor site-packages is loaded. The daemon speaks to its keeper as to systemd:
+Run as a file, `python -I -S main.py --state DIR --stored N=lock ... -- DAEMON ARGV...`, so that
+neither this package nor site-packages is loaded. The daemon speaks to its keeper as to systemd:
 sd_notify(3) with the file descriptor store, LISTEN_FDS of sd_listen_fds(3) at its start.
+
+What is `--stored` at the start comes from an earlier keeper: this one's own older code, which
+becomes the present one when the daemon exits with RENEW; or one that died, whose daemon started
+this one and is gone when the descriptor `--after` ends.
 """
 
 # The C modules under `signal` and `socket`: their Python wrappers would cost 1.5 MB for enums.
@@ -23,6 +27,7 @@ PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 MOST_FDS = 253  # SCM_MAX_FD of unix(7): descriptors in one message
 REPORT = b"%8d %6d\n"  # 16 bytes, a divisor of any pipe's size: reports are dropped whole
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+RENEW = 75  # EX_TEMPFAIL of sysexits.h: the daemon asks for itself and its keeper to be renewed
 
 
 def pause(failures: int) -> float:
@@ -39,19 +44,22 @@ def say(text: str) -> None:
 class Keeper:
     """One daemon, the descriptors it stored, and the wish to stop once somebody asked for it."""
 
-    def __init__(self, state: str, lock: int, argv: list[str]) -> None:
-        os.set_inheritable(lock, False)
+    def __init__(self, state: str, stored: list[tuple[str, int]], argv: list[str]) -> None:
+        self.state = state
         self.argv = argv
         self.limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         if sys.platform == "linux":  # a restart holds every stored descriptor twice for a moment
             resource.setrlimit(resource.RLIMIT_NOFILE, (self.limits[1], self.limits[1]))
         # Both ends stay open here, so reports wait in the pipe while no daemon lives.
         self.orphans, self.reports = _pipe()
-        self.store = [("lock", lock), ("orphans", self.orphans)]
+        self.store = [("orphans", self.orphans)]
+        for name, fd in stored:
+            self.take_over(name, fd)
         self.wake, wake_end = _pipe()
         signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, *PASSED_ON):
             signal.signal(number, _ignore)  # the wake-up byte does the work
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
         self.notify, self.address = _notify_socket(state)
         self.poll = select.poll()
         self.poll.register(self.wake, select.POLLIN)
@@ -62,6 +70,15 @@ class Keeper:
         self.failures = 0
         self.born = self.due = time.monotonic()
         self.verdict: int | None = None
+
+    def take_over(self, name: str, fd: int) -> None:
+        """Keep what an earlier keeper has kept, and what it had to report."""
+        os.set_inheritable(fd, False)
+        if name != "orphans":
+            self.store.append((name, fd))
+            return
+        os.write(self.reports, _drained(fd))
+        os.close(fd)
 
     def run(self) -> int:
         """Keep the daemon until it ends well; return the exit code."""
@@ -170,8 +187,11 @@ class Keeper:
         """Leave with a daemon that ended well; have any other started again."""
         pid, self.daemon = self.daemon, 0
         self.read_notifications(pid)  # its last words, sent before the end was noticed
+        code = os.waitstatus_to_exitcode(status)
         if status == 0:
             self.verdict = 0
+        elif code == RENEW and not self.leaving:
+            self.renew()
         elif self.leaving and not self.ready:
             self.verdict = 1  # asked to stop, and it does not even come up
         else:
@@ -181,9 +201,25 @@ class Keeper:
             wait = pause(self.failures)
             self.failures += 1
             self.due = now + wait
-            code = os.waitstatus_to_exitcode(status)
             how = f"exited {code}" if code >= 0 else f"was killed by signal {-code}"
             say(f"daemon {pid} {how}; starting it again in {wait:g} s")
+
+    def renew(self) -> None:
+        """Become the code that is now on the disk; it starts the daemon with all that is stored.
+
+        The same process goes on: its children stay its own, and so do the orphans to come.
+        """
+        command = [sys.executable, "-I", "-S", __file__, "--state", self.state]
+        for name, fd in self.store:
+            os.set_inheritable(fd, True)
+            command += ["--stored", f"{fd}={name}"]
+        signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)  # until there are handlers again
+        try:
+            os.execv(command[0], [*command, "--", *self.argv])  # noqa: S606 - no shell wanted
+        except OSError as error:  # the old code is better than none
+            say(f"cannot be renewed: {error.strerror}")
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+            self.due = time.monotonic()
 
     def report(self, pid: int, status: int) -> None:
         """Tell the daemon how an orphan ended; when nobody reads, the oldest report makes room."""
@@ -254,13 +290,34 @@ def _become_subreaper() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run a keeper as `--state DIR --lock-fd N -- ARGV...` says; return its exit code."""
-    match arguments:
-        case ["--state", state, "--lock-fd", lock, "--", *argv] if argv:
-            _become_subreaper()
-            return Keeper(state, int(lock), argv).run()
-    say("usage: main.py --state DIR --lock-fd N -- DAEMON ARGV...")
-    return 2
+    """Run a keeper as `--state DIR [--after FD] [--stored FD=NAME]... -- ARGV...` says.
+
+    Returns its exit code. `--check` only says that this code can be run at all.
+    """
+    state, after, stored = "", -1, []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            break
+        value = next(words, "")
+        if word == "--state":
+            state = value
+        elif word == "--after":
+            after = int(value)
+        elif word == "--stored":
+            fd, _, name = value.partition("=")
+            stored.append((name, int(fd)))
+    argv = list(words)
+    if arguments == ["--check"]:
+        return 0
+    if not (state and argv):
+        say("usage: main.py --state DIR [--after FD] [--stored FD=NAME]... -- DAEMON ARGV...")
+        return 2
+    if after >= 0:
+        os.read(after, 1)
+        os.close(after)
+    _become_subreaper()
+    return Keeper(state, stored, argv).run()
 
 
 if __name__ == "__main__":
