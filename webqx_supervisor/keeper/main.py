@@ -27,6 +27,7 @@ PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 MOST_FDS = 253  # SCM_MAX_FD of unix(7): descriptors in one message
 REPORT = b"%8d %6d\n"  # 16 bytes, a divisor of any pipe's size: reports are dropped whole
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+HEEDED = (signal.SIGCHLD, *PASSED_ON)
 RENEW = 75  # EX_TEMPFAIL of sysexits.h: the daemon asks for itself and its keeper to be renewed
 
 
@@ -57,9 +58,9 @@ class Keeper:
             self.take_over(name, fd)
         self.wake, wake_end = _pipe()
         signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
-        for number in (signal.SIGCHLD, *PASSED_ON):
+        for number in HEEDED:
             signal.signal(number, _ignore)  # the wake-up byte does the work
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEEDED)
         self.notify, self.address = _notify_socket(state)
         self.poll = select.poll()
         self.poll.register(self.wake, select.POLLIN)
@@ -213,12 +214,12 @@ class Keeper:
         for name, fd in self.store:
             os.set_inheritable(fd, True)
             command += ["--stored", f"{fd}={name}"]
-        signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)  # until there are handlers again
+        signal.pthread_sigmask(signal.SIG_BLOCK, HEEDED)  # until there are handlers again
         try:
             os.execv(command[0], [*command, "--", *self.argv])  # noqa: S606 - no shell wanted
         except OSError as error:  # the old code is better than none
             say(f"cannot be renewed: {error.strerror}")
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HEEDED)
             self.due = time.monotonic()
 
     def report(self, pid: int, status: int) -> None:
