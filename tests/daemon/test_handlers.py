@@ -1,6 +1,7 @@
 """The verbs: what is refused and why, and what each answers."""
 
 import json
+import os
 
 import pytest
 import trio
@@ -11,7 +12,7 @@ from webqx_supervisor.control.commands import COMMANDS
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.control.server import Call
 from webqx_supervisor.core.reconcile import Scaled
-from webqx_supervisor.daemon.handlers import Handlers
+from webqx_supervisor.daemon.handlers import Handlers, Pulse
 from webqx_supervisor.daemon.logs import LogReader
 from webqx_supervisor.daemon.proxies import Proxies
 from webqx_supervisor.daemon.services import Failure, Services
@@ -21,6 +22,27 @@ from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import NoSuchService, UsageError
 from webqx_supervisor.model.gateway import Table
 from webqx_supervisor.model.service import RestartPolicy
+
+
+class FakeDaemon:
+    """Tells what it was asked for."""
+
+    def __init__(self, registry) -> None:
+        self.registry = registry
+
+    async def apply(self):
+        await trio.lowlevel.checkpoint()
+        return [Scaled("api", 1, 2)], [Failure("api", "because", ("line",))]
+
+    def shut_down(self):
+        self.registry.tell("shut_down", "")
+
+    def pulse(self):
+        return Pulse(7, "1.0", kept=True, renewing=False)
+
+    async def renew(self, *, proxies):
+        await trio.lowlevel.checkpoint()
+        return lambda: self.registry.tell("renewed", f"{proxies=}")
 
 
 class Desk:
@@ -46,17 +68,12 @@ async def desk(stage, output, tmp_path, nursery):
     services = Services(config, stage.resources, sockets)
     proxies = Proxies(Table, sockets, store, registry, [])
 
-    async def apply():
-        await trio.lowlevel.checkpoint()
-        return [Scaled("api", 1, 2)], [Failure("api", "because", ("line",))]
-
     handlers = Handlers(
         services,
-        Survey(services, proxies, None),
+        Survey(services, proxies, lambda: None),
         registry,
         LogReader(tmp_path, output, services),
-        apply,
-        lambda: registry.tell("shut_down", ""),
+        FakeDaemon(registry),
     )
     desk = Desk(handlers, services, registry)
     desk.broken = broken
@@ -148,6 +165,25 @@ async def test_a_description_hides_the_values_of_the_environment(desk):
     payload = (await desk.ask("/describe", service="api")).payload
     assert payload["service"]["env"] == ["TOKEN"]
     assert "secret" not in json.dumps(payload)
+
+
+async def test_ping_tells_how_the_daemon_is(desk):
+    reply = await desk.ask("/ping")
+    assert reply.payload == {"pid": 7, "version": "1.0", "kept": True, "renewing": False}
+
+
+@pytest.mark.parametrize(("body", "proxies"), [(None, True), ({"proxies": False}, False)])
+async def test_an_upgrade_gives_way_after_the_answer(desk, body, proxies):
+    reply = await desk.ask("/upgrade", body)
+    assert reply.payload == {"pid": os.getpid()}
+    assert desk.registry.events() == []
+    reply.after()
+    assert desk.registry.events()[-1].text == f"{proxies=}"
+
+
+async def test_an_upgrade_takes_no_other_words(desk):
+    with pytest.raises(UsageError):
+        await desk.ask("/upgrade", {"proxies": "no"})
 
 
 async def test_apply_tells_changes_and_failures(desk):

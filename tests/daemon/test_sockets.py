@@ -151,3 +151,13 @@ async def test_a_held_address_is_opened_once_it_is_free(
     assert connects(bind)
     assert sockets.problems == {}
     assert kinds(registry) == ["unbound", "listening"]
+
+
+def test_a_copy_of_an_adopted_socket_leaves_it_non_blocking(sockets, bind):
+    host, _, port = bind.rpartition(":")
+    with socket.create_server((host, int(port))) as kept:
+        kept.setblocking(False)
+        sockets.adopt({f"listen={bind.replace(':', '~')}": [os.dup(kept.fileno())]})
+        sockets.follow([listener(bind)])
+        with sockets.open["web", bind].dup():
+            assert not os.get_blocking(kept.fileno())

@@ -7,16 +7,17 @@ free exactly when both are gone. Nothing here knows what the daemon does.
 import fcntl
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from webqx_supervisor.config import wanted
 from webqx_supervisor.config.files import prepare, remember
 from webqx_supervisor.config.places import Places
 from webqx_supervisor.control.client import Client
+from webqx_supervisor.control.programs import KEEPER, daemon_command, keeper_command
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import WebqxError
 
@@ -26,8 +27,6 @@ PAUSE = 0.02
 """Between two looks; all in seconds."""
 LAST_WORDS = 20
 """How many lines of the daemon's log are shown when it dies at its start."""
-
-KEEPER = Path(__file__).parent.parent / "keeper" / "main.py"
 
 
 def ensure(
@@ -69,8 +68,8 @@ def foreground(
         raise WebqxError(f"it runs already: {places.file}")
     _leave_word(places, config, only)
     by_systemd = "NOTIFY_SOCKET" in os.environ
-    ours = _keeper_command(keeper, places, lock)
-    _become(_daemon_command(places) if by_systemd else ours, lock)
+    ours = keeper_command(places.state_dir, [("lock", lock)], keeper=keeper)
+    _become(daemon_command(places.state_dir) if by_systemd else ours, lock)
 
 
 def resume(places: Places) -> None:
@@ -81,16 +80,43 @@ def resume(places: Places) -> None:
     """
     ours = os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS")
     if ours and places.wanted.exists() and (lock := _try_lock(places)) is not None:
-        _become(_daemon_command(places), lock)
+        _become(daemon_command(places.state_dir), lock)
 
 
 def answers(places: Places) -> bool:
     """Return whether the daemon answers; one that is about to leave may break off."""
     try:
-        Client(str(places.socket)).call("GET", "/ping", timeout=START_DEADLINE)
+        pulse(places)
     except WebqxError:
         return False
     return True
+
+
+def pulse(places: Places) -> Any:
+    """Return how the daemon itself is. Raises DaemonNotRunning."""
+    return Client(str(places.socket)).call("GET", "/ping", timeout=START_DEADLINE)
+
+
+def renew(places: Places, *, proxies: bool) -> Any:
+    """Have the daemon give way to one of the code on the disk; return the pulse of that one.
+
+    Raises WebqxError: when that code cannot be loaded, with nothing changed; and when the next
+    daemon is not there in time, while all that was started runs on.
+    """
+    words = {"proxies": proxies}
+    old = Client(str(places.socket)).call("POST", "/upgrade", words)["pid"]
+    deadline = time.monotonic() + START_DEADLINE
+    while True:
+        with suppress(WebqxError):
+            now = pulse(places)
+            if now["pid"] != old and not now.get("renewing"):
+                return now
+        if time.monotonic() > deadline:
+            raise WebqxError(
+                f"the next daemon is not ready within {START_DEADLINE:g} s; workers and proxies "
+                f"run on. See {places.daemon_log}"
+            )
+        time.sleep(PAUSE)
 
 
 def outdated(places: Places, config: Config) -> bool:
@@ -128,18 +154,6 @@ def _leave_word(places: Places, config: Config, only: Sequence[str]) -> None:
     remember(places)
 
 
-def _keeper_command(keeper: Path, places: Places, lock: int) -> list[str]:
-    # -I and -S: the keeper is standard library only and stays small, whatever the environment.
-    python = [sys.executable, "-I", "-S", str(keeper)]
-    own = ["--state", str(places.state_dir), "--stored", f"{lock}=lock"]
-    return [*python, *own, "--", *_daemon_command(places)]
-
-
-def _daemon_command(places: Places) -> list[str]:
-    # -P: a trio.py in the folder of the user must not become ours.
-    return [sys.executable, "-P", "-m", "webqx_supervisor.daemon", str(places.state_dir)]
-
-
 def _start(places: Places, keeper: Path, lock: int, deadline: float) -> None:
     """Start the keeper in a session of its own, away from this terminal; wait for the daemon."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -147,7 +161,7 @@ def _start(places: Places, keeper: Path, lock: int, deadline: float) -> None:
     try:
         said_before = os.fstat(log).st_size
         process = subprocess.Popen(
-            _keeper_command(keeper, places, lock),
+            keeper_command(places.state_dir, [("lock", lock)], keeper=keeper),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -18,6 +18,7 @@ HOMES = {
     "apply": "manage",
     "restart": "manage",
     "stop": "manage",
+    "upgrade": "manage",
     "describe": "show",
     "events": "show",
     "check": "check",

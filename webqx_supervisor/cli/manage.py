@@ -41,7 +41,10 @@ def start(services: tuple[str, ...], foreground: bool, file: Path, as_json: bool
             raise NoSuchService(f"no service {name!r} in {places.file}")
     if foreground:
         launch.foreground(places, config, services)
-    if not launch.ensure(places, config, services) and launch.outdated(places, config):
+    started = launch.ensure(places, config, services)
+    if not started and not launch.pulse(places).get("kept", True):
+        launch.renew(places, proxies=False)  # its keeper has died: it gets a new one
+    if not started and launch.outdated(places, config):
         click.secho("the file has changed since; `webqx-sv apply` takes it over", err=True)
     answer = call(file, "POST", "/start", {"services": services})
     if as_json:
@@ -133,6 +136,25 @@ def apply(file: Path, as_json: bool) -> None:
     else:
         click.echo("\n".join(map(render.change, answer["changes"])) or "nothing to change")
     _fail_if_any(answer, "could not be changed")
+
+
+@click.command()
+@file_option
+@json_option
+def upgrade(file: Path, as_json: bool) -> None:
+    """Have keeper, daemon and proxies run the code that is installed now. No request is lost.
+
+    Workers are not touched. If the new code cannot be loaded, nothing changes.
+    """
+    before = call(file, "GET", "/ping")
+    after = launch.renew(locate(file), proxies=True)
+    answer = {key: {"from": before[key], "to": after[key]} for key in ("pid", "version")}
+    if as_json:
+        click.echo(render.as_json(answer))
+    else:
+        click.echo(
+            f"upgraded from {before['version']} to {after['version']}: new daemon, new proxies"
+        )
 
 
 def _save_instances(file: Path, service: str, instances: int) -> None:

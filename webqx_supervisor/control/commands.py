@@ -19,7 +19,7 @@ class Command:
 
 
 COMMANDS = (
-    Command("ping", "GET", "/ping", "Say the daemon's pid and version."),
+    Command("ping", "GET", "/ping", "Say the daemon's pid and version, and whether it is kept."),
     Command("status", "GET", "/status", "Show every service, worker and proxy as they are now."),
     Command(
         "start",
@@ -55,6 +55,14 @@ COMMANDS = (
         "POST",
         "/apply",
         "Make the running state match services.toml, touching only what changed.",
+    ),
+    Command(
+        "upgrade",
+        "POST",
+        "/upgrade",
+        "Give way to the code that is on the disk now: keeper, daemon and, unless told otherwise, "
+        "proxies. Workers go on; nothing is lost.",
+        body=("proxies?",),
     ),
     Command(
         "logs",

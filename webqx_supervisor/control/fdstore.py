@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 FIRST_FD = 3  # SD_LISTEN_FDS_START
 SEND_TIMEOUT = 2.0
@@ -49,17 +49,29 @@ class FdStore:
         The variable is unset: a worker that notifies must not be taken for the daemon.
         """
         self.address = address or os.environ.pop("NOTIFY_SOCKET", "")
+        self._kept: list[tuple[str, int, int]] = []  # name, descriptor, inode
+
+    def recall(self, inherited: Mapping[str, Sequence[int]]) -> None:
+        """Take in what was kept before this process; it is in the store already."""
+        for name, fds in inherited.items():
+            self._kept += [(name, fd, os.fstat(fd).st_ino) for fd in fds]
+
+    def kept(self) -> list[tuple[str, int]]:
+        """Return (name, descriptor) of all that is in the store and open here as well."""
+        return [(name, fd) for name, fd, inode in self._kept if _inode(fd) == inode]
 
     def push(self, name: str, fd: int) -> bool:
         """Have a copy of `fd` kept under `name`; several may share one name.
 
         Raises ValueError when systemd would not accept the name.
         """
+        self._kept.append((_checked(name), fd, os.fstat(fd).st_ino))
         # Without FDPOLL=0 systemd drops a pipe as soon as its writer is gone, with what is in it.
         return self._send(f"FDSTORE=1\nFDNAME={_checked(name)}\nFDPOLL=0".encode(), (fd,))
 
     def remove(self, name: str) -> bool:
         """Have every descriptor called `name` closed. Raises ValueError as `push` does."""
+        self._kept = [each for each in self._kept if each[0] != name]
         return self._send(f"FDSTOREREMOVE=1\nFDNAME={_checked(name)}".encode())
 
     def notify(self, state: bytes) -> bool:
@@ -79,6 +91,14 @@ class FdStore:
             log.warning("the keeper does not take %s: %s", state.partition(b"\n")[0], error)
             return False
         return True
+
+
+def _inode(fd: int) -> int:
+    """Return which file a descriptor stands for; -1 when it is closed."""
+    try:
+        return os.fstat(fd).st_ino
+    except OSError:
+        return -1
 
 
 def _checked(name: str) -> str:

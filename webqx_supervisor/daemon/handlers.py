@@ -3,9 +3,9 @@
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from webqx_supervisor import __version__
 from webqx_supervisor.control.server import Call, Reply, Stream
 from webqx_supervisor.core.reconcile import Change, resolve_instances
 from webqx_supervisor.daemon.logs import LogReader
@@ -20,8 +20,37 @@ LINES = 100
 DESCRIBED_EVENTS = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How the daemon itself is.
+
+    `kept`: somebody would start it again. `renewing`: proxies of older code are being replaced.
+    """
+
+    pid: int
+    version: str
+    kept: bool
+    renewing: bool
+
+
+class Whole(Protocol):
+    """What only the daemon as a whole can do."""
+
+    async def apply(self) -> tuple[Sequence[Change], list[Failure]]:
+        """Compile services.toml and make it so."""
+
+    def shut_down(self) -> None:
+        """End it all."""
+
+    def pulse(self) -> Pulse:
+        """Say how it is."""
+
+    async def renew(self, *, proxies: bool) -> Callable[[], object]:
+        """Get ready for the code on the disk; return what gives way to it."""
+
+
 class Handlers:
-    """The verbs. `apply` compiles services.toml and makes it so; `shut_down` ends the daemon."""
+    """The verbs."""
 
     def __init__(
         self,
@@ -29,15 +58,13 @@ class Handlers:
         survey: Survey,
         registry: Registry,
         logs: LogReader,
-        apply: Callable[[], Awaitable[tuple[Sequence[Change], list[Failure]]]],
-        shut_down: Callable[[], None],
+        whole: Whole,
     ) -> None:
         self._services = services
         self._survey = survey
         self._registry = registry
         self._logs = logs
-        self._apply = apply
-        self._shut_down = shut_down
+        self._whole = whole
         self._verbs: dict[str, Callable[[Call], Awaitable[Reply | Stream]]] = {
             "/ping": self._ping,
             "/status": self._status,
@@ -49,7 +76,8 @@ class Handlers:
             "/restart": self._restart,
             "/reload": self._reload,
             "/scale": self._scale,
-            "/apply": self._apply_file,
+            "/apply": self._apply,
+            "/upgrade": self._upgrade,
         }
 
     async def handle(self, call: Call) -> Reply | Stream:
@@ -57,7 +85,7 @@ class Handlers:
         return await self._verbs[call.path](call)
 
     async def _ping(self, _: Call) -> Reply:
-        return Reply({"pid": os.getpid(), "version": __version__})
+        return Reply(to_plain(self._whole.pulse()))
 
     async def _status(self, _: Call) -> Reply:
         return Reply(to_plain(await self._survey.take()))
@@ -108,7 +136,7 @@ class Handlers:
         supervisors = self._named(call)
         names = [supervisor.service.name for supervisor in supervisors]
         if not _names(call):
-            return Reply({"stopped": names, "daemon": True}, after=self._shut_down)
+            return Reply({"stopped": names, "daemon": True}, after=self._whole.shut_down)
         await self._services.each(supervisors, Supervisor.stop)
         return Reply({"stopped": names, "daemon": False})
 
@@ -136,11 +164,18 @@ class Handlers:
         answer = {"name": name, "from": before, "to": wanted, "failed": to_plain(failures)}
         return Reply(answer)
 
-    async def _apply_file(self, _: Call) -> Reply:
-        changes, failures = await self._apply()
+    async def _apply(self, _: Call) -> Reply:
+        changes, failures = await self._whole.apply()
         return Reply(
             {"changes": [_change_row(change) for change in changes], "failed": to_plain(failures)}
         )
+
+    async def _upgrade(self, call: Call) -> Reply:
+        proxies = _body(call, "proxies").get("proxies", True)
+        if not isinstance(proxies, bool):
+            raise UsageError('"proxies" is to be true or false')
+        give_way = await self._whole.renew(proxies=proxies)
+        return Reply({"pid": os.getpid()}, after=give_way)
 
     def _named(self, call: Call) -> list[Supervisor]:
         return self._services.named(_names(call))

@@ -59,6 +59,8 @@ class Entries:
     orders: tuple[Order, ...] = ()
     workers: tuple[WorkerEntry, ...] = ()
     proxies: tuple[ProxyEntry, ...] = ()
+    renewing: bool = False
+    """The proxies are of older code than the next daemon, which is to replace them."""
 
 
 def write(path: Path, entries: Entries) -> None:

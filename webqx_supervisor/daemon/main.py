@@ -7,10 +7,11 @@ and the workers leave last.
 import logging
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import trio
 
+from webqx_supervisor import __version__
 from webqx_supervisor.config import wanted
 from webqx_supervisor.config.places import Places
 from webqx_supervisor.control import fdstore
@@ -19,13 +20,14 @@ from webqx_supervisor.core.reconcile import Change
 from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
 from webqx_supervisor.daemon.compile import compile_apart
-from webqx_supervisor.daemon.handlers import Handlers
+from webqx_supervisor.daemon.handlers import Handlers, Pulse
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.logs import LogReader
 from webqx_supervisor.daemon.orphans import Orphans
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.proxies import Proxies
 from webqx_supervisor.daemon.registry import Registry
+from webqx_supervisor.daemon.renewal import Renewal
 from webqx_supervisor.daemon.services import Failure, Services
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.status import Survey
@@ -51,6 +53,7 @@ class Daemon:
         self._saved = journal.read(places.journal)
         self._adopting = True  # until then the journal of the daemon before counts
         self._store = fdstore.FdStore()
+        self._store.recall({"lock": self._lock, **self._inherited})
         self._registry = Registry()
         self._orphans = Orphans()
         self._stopping = trio.Event()
@@ -70,6 +73,8 @@ class Daemon:
             save=self._save,
         )
         self._resources = resources
+        self._renewal = Renewal(places.state_dir, self._store, output, self._save)
+        self._proxies_are_new = False
         self._services = Services(asked.config, resources, self._sockets)
         self._proxies = Proxies(
             self._table, self._sockets, self._store, self._registry, [str(places.logs)]
@@ -106,16 +111,14 @@ class Daemon:
 
     async def _open_doors(self, orders: Sequence[journal.Order]) -> None:
         """Answer commands and signals until told to stop."""
-        keeper_pid = int(os.environ.get("WEBQX_SV_KEEPER_PID", "0")) or None
-        survey = Survey(self._services, self._proxies, keeper_pid)
+        survey = Survey(self._services, self._proxies, lambda: self._renewal.keeper_pid)
         logs = LogReader(self._places.logs, self._output, self._services)
-        handlers = Handlers(
-            self._services, survey, self._registry, logs, self._apply_file, self._stopping.set
-        )
+        handlers = Handlers(self._services, survey, self._registry, logs, self)
         async with trio.open_nursery() as doors:
             await doors.start(serve, str(self._places.socket), handlers.handle)
             await doors.start(self._obey_signals)
             doors.start_soon(self._start_wanted, orders)
+            doors.start_soon(self._replace_old_proxies)
             doors.start_soon(self._sockets.keep_trying)
             self._store.notify(b"READY=1")
             self._registry.tell("started", f"daemon pid {os.getpid()}")
@@ -134,6 +137,36 @@ class Daemon:
             if supervisor.service.name in names:
                 await supervisor.start()
 
+    async def _replace_old_proxies(self) -> None:
+        """Do the second half of an upgrade that the daemon before has begun."""
+        if self._saved.renewing:
+            await self._proxies.renew()
+        self._proxies_are_new = True
+        self._save()
+
+    def shut_down(self) -> None:
+        """Have everything end: doors, proxies, workers."""
+        self._stopping.set()
+
+    def pulse(self) -> Pulse:
+        """Say how the daemon itself is."""
+        return Pulse(
+            pid=os.getpid(),
+            version=__version__,
+            kept=self._renewal.is_kept,
+            renewing=not self._proxies_are_new,
+        )
+
+    async def renew(self, *, proxies: bool) -> Callable[[], object]:
+        """Get ready to give way to the code on the disk; return what does it, without a way back.
+
+        Raises NotReady when that code cannot be loaded.
+        """
+        await self._renewal.check()
+        await self._applying.acquire()  # what is being done is done to its end
+        await self._services.come_to_rest()
+        return lambda: self._renewal.carry_out(proxies=proxies)
+
     async def _obey_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
             task_status.started()
@@ -145,14 +178,15 @@ class Daemon:
 
     async def _apply_on_signal(self) -> None:
         try:
-            _, failures = await self._apply_file()
+            _, failures = await self.apply()
         except WebqxError as error:
             self._registry.tell("refused", f"SIGHUP: {error}")
             return
         for failure in failures:
             self._registry.tell("failed", failure.reason, service=failure.name)
 
-    async def _apply_file(self) -> tuple[Sequence[Change], list[Failure]]:
+    async def apply(self) -> tuple[Sequence[Change], list[Failure]]:
+        """Compile services.toml and make it so. Raises ConfigError, with nothing changed."""
         async with self._applying:
             new = await compile_apart(str(self._places.file))
             changes, failures = await self._services.apply(new)
@@ -183,6 +217,7 @@ class Daemon:
             orders=tuple(each.order() for each in supervisors),
             workers=tuple(entry for entry in workers if entry is not None),
             proxies=self._proxies.entries(),
+            renewing=self._renewal.due or (self._saved.renewing and not self._proxies_are_new),
         )
         if entries != self._saved:
             self._saved = entries

@@ -12,8 +12,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import trio
 
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 PROGRAM = (sys.executable, "-P", "-m", "webqx_supervisor.proxy")
 LINK = "link="
 """How the names of links in the fd store begin."""
+NEWCOMER_TIME = 20.0
+"""How long, in seconds, a new proxy may take until it serves in the place of an old one."""
 ANSWER_TIME = 0.25
 """How long, in seconds, a proxy may take to send its figures."""
 LAST_REQUESTS = 30.0
@@ -120,6 +123,32 @@ class Proxies:
         for _ in range(len(staying) + self._coming, wanted):
             self._coming += 1
             self._nursery.start_soon(self._bring)
+
+    async def renew(self) -> None:
+        """Replace each proxy by one of the present code, without a moment with less of them.
+
+        Where no new one comes up the old ones stay.
+        """
+        for old in [proxy for proxy in self.running if not proxy.leaving]:
+            here = set(self.running)
+            self.resize(self._wanted + 1)
+            with trio.move_on_after(NEWCOMER_TIME):
+                await self._registry.until(partial(self._newcomer, here))
+            new = self._newcomer(here)
+            if new is not None and old in self.running:
+                self._send_away(old)
+            self.resize(self._wanted - 1)
+            if new is None:
+                self._registry.tell("proxy", "no new one comes up; the old ones stay")
+                return
+
+    def _newcomer(self, here: Collection[Proxy]) -> Proxy | None:
+        """Return one that is not `here` and serves by now."""
+        for proxy in self.running:
+            complete = proxy.sockets.keys() >= self._sockets.open.keys()
+            if proxy not in here and complete and proxy.applied >= self._refresh():
+                return proxy
+        return None
 
     async def leave(self, timeout: float) -> None:  # noqa: ASYNC109 - told to the proxies
         """Let every proxy finish what is in flight within `timeout` seconds, and end."""

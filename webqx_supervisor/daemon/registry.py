@@ -39,7 +39,7 @@ class Registry:
         log.info("%s%s: %s", where, kind, text)
         self.changed()
 
-    async def until(self, condition: Callable[[], bool]) -> None:
+    async def until(self, condition: Callable[[], object]) -> None:
         """Return as soon as `condition` holds; it is asked after every change."""
         while not condition():
             await self._alarm.wait()

@@ -107,6 +107,11 @@ class Services:
             for supervisor in supervisors:
                 nursery.start_soon(verb, supervisor)
 
+    async def come_to_rest(self) -> None:
+        """Return when every verb that is being carried out is done; let none begin any more."""
+        for supervisor in self.all():
+            await supervisor.come_to_rest()
+
     async def reload(self, supervisors: Iterable[Supervisor]) -> list[Failure]:
         """Reload these, side by side; return those that failed and so stayed as they were."""
         failures: list[Failure] = []

@@ -43,7 +43,9 @@ class ListeningSockets:
         """Take over the sockets of an earlier daemon, by the address they are bound to."""
         for name in [name for name in inherited if name.startswith(PREFIX)]:
             first, *copies = inherited.pop(name)
-            self._found[_unescape(name)] = socket.socket(fileno=first)
+            found = self._found[_unescape(name)] = socket.socket(fileno=first)
+            # What Python takes for blocking it makes so in every copy, and for all who share it.
+            found.setblocking(False)
             for copy in copies:
                 os.close(copy)
 

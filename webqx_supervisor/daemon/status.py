@@ -1,7 +1,7 @@
 """Put together what is seen now: the answer of `status` and of `describe`."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import trio
 
@@ -49,7 +49,9 @@ class CpuMeter:
 class Survey:
     """Looks at everything and writes it down as a Status."""
 
-    def __init__(self, services: Services, proxies: Proxies, keeper_pid: int | None) -> None:
+    def __init__(
+        self, services: Services, proxies: Proxies, keeper_pid: Callable[[], int | None]
+    ) -> None:
         self._services = services
         self._proxies = proxies
         self._keeper_pid = keeper_pid
@@ -68,7 +70,7 @@ class Survey:
                 uptime_s=round(trio.current_time() - self._born, 1),
                 name=config.name,
                 file=config.file,
-                keeper_pid=self._keeper_pid,
+                keeper_pid=self._keeper_pid(),
             ),
             proxies=self._proxy_rows(reports),
             services=tuple(self._service(each, counts) for each in self._services.all()),

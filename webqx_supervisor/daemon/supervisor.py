@@ -143,6 +143,10 @@ class Supervisor:
                 self._fill()
         self._resources.save()
 
+    async def come_to_rest(self) -> None:
+        """Return when the verb that is being carried out is done; let none begin any more."""
+        await self._lock.acquire()
+
     def retune(self, service: Service) -> None:
         """Take over policies that no process sees."""
         self.service = service
