@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import trio
 
 BLOCK = 16
@@ -68,3 +69,11 @@ async def auntil(condition: Callable[[], object], seconds: float = 20) -> object
             await trio.sleep(0.01)
         return value
     raise AssertionError(f"not true within {seconds} s: {condition}")
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process is there and no zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import trio
 
@@ -114,6 +115,7 @@ class Peer:
         return more
 
 
+T = TypeVar("T")
 Script = Callable[[Peer], Awaitable[None]]
 
 
@@ -171,6 +173,8 @@ class Stage:
         self.forwarding = Forwarding()
         self.balance = Balance()
         self.slot = -1
+        self.suspects: tuple[str, ...] = ()
+        self.quarantined: tuple[str, ...] = ()
         self.protocol = Protocol.HTTP
         self.listening = listen("127.0.0.1:0")
         self.port: int = self.listening.getsockname()[1]
@@ -211,7 +215,15 @@ class Stage:
             for each in upstreams_in_it
         ]
         group = UpstreamGroup(
-            "api", (*up, *drained), self.forwarding, expecting, reason, self.balance, self.slot
+            "api",
+            (*up, *drained),
+            self.forwarding,
+            expecting,
+            reason,
+            self.balance,
+            self.slot,
+            self.suspects,
+            self.quarantined,
         )
         listener = Listener("web", ("here",), self.protocol, self.limits)
         table = Table(self.version, (listener,), (Route("web", "api"),), (group,))
@@ -236,6 +248,14 @@ class Stage:
             async with self._heard:
                 while message not in self.said:
                     await self._heard.wait()
+
+    async def hears_of(self, kind: type[T], count: int = 1) -> list[T]:
+        """Wait until the proxy has said so many of a kind; return them."""
+        with trio.fail_after(SECONDS):
+            async with self._heard:
+                while len(found := [each for each in self.said if isinstance(each, kind)]) < count:
+                    await self._heard.wait()
+        return found
 
     async def connect(self) -> Peer:
         stream = await trio.open_tcp_stream("127.0.0.1", self.port)

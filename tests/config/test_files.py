@@ -43,6 +43,7 @@ def test_everything_lies_below_the_state_folder(home, file):
         logs=state / "logs",
         wanted=state / "wanted.json",
         journal=state / "journal.json",
+        deaths=state / "deaths.json",
         daemon_log=state / "daemon.log",
     )
     assert not state.exists()

@@ -8,6 +8,7 @@ from pathlib import Path
 import trio
 
 from webqx_supervisor.control.fdstore import FdStore
+from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.probe import Answer
 from webqx_supervisor.daemon.registry import Registry
@@ -63,9 +64,9 @@ def scene(folder: Path, output: Output) -> Scene:
         await trio.lowlevel.checkpoint()
         return 0, 0
 
-    prober, saved = FakeProber(), []
+    prober, saved, registry = FakeProber(), [], Registry()
     resources = Resources(
-        registry=Registry(),
+        registry=registry,
         output=output,
         store=FdStore(""),
         prober=prober,  # type: ignore[arg-type]
@@ -73,6 +74,7 @@ def scene(folder: Path, output: Output) -> Scene:
         idle=until_idle,
         traffic=traffic,
         save=lambda: saved.append("saved"),
+        evidence=Evidence(registry, folder / "deaths.json"),
     )
     return Scene(resources, prober, idle, saved)
 

@@ -21,6 +21,7 @@ HOMES = {
     "upgrade": "manage",
     "describe": "show",
     "events": "show",
+    "why": "show",
     "check": "check",
 }
 """The module of each verb, in the order of --help; only the one that is needed is imported."""

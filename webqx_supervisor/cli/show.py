@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import click
 
 from webqx_supervisor.cli import render
+from webqx_supervisor.cli.evidence import evidence
 from webqx_supervisor.cli.options import call, file_option, json_option, stream
 
 COUNT = click.IntRange(min=0)
@@ -48,6 +49,16 @@ def describe(service: str, file: Path, as_json: bool) -> None:
     """Show all that is known of one service: definition, workers, latest events."""
     answer = call(file, "GET", f"/describe?{urlencode({'service': service})}")
     click.echo(render.as_json(answer) if as_json else render.description(answer))
+
+
+@click.command()
+@click.argument("worker", metavar="SERVICE[:INSTANCE]")
+@file_option
+@json_option
+def why(worker: str, file: Path, as_json: bool) -> None:
+    """Show why workers died: how, after how long, with which requests and last words."""
+    answer = call(file, "GET", f"/why?{urlencode({'worker': worker})}")
+    click.echo(render.as_json(answer) if as_json else evidence(answer))
 
 
 @click.command()

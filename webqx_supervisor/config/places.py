@@ -23,6 +23,7 @@ class Places:
     logs: Path
     wanted: Path
     journal: Path
+    deaths: Path
     daemon_log: Path
 
     @classmethod
@@ -36,6 +37,7 @@ class Places:
             logs=state_dir / "logs",
             wanted=state_dir / "wanted.json",
             journal=state_dir / "journal.json",
+            deaths=state_dir / "deaths.json",
             daemon_log=state_dir / "daemon.log",
         )
 

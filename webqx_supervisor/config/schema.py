@@ -137,6 +137,11 @@ class Restart(Section):
     retry_fatal: Timeout = Field(
         default=_time(_RESTART.retry_fatal), description="A FATAL worker is tried again after this."
     )
+    quarantine: Count = Field(
+        default=_RESTART.quarantine,
+        description="A request over which so many workers in a row have died is refused for ten "
+        "minutes; 0 refuses none.",
+    )
 
 
 class Logs(Section):

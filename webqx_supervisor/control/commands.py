@@ -79,6 +79,13 @@ COMMANDS = (
         query=("service",),
     ),
     Command(
+        "why",
+        "GET",
+        "/why",
+        "Show why workers of a service, or one worker such as api:1, died; and what is refused.",
+        query=("worker",),
+    ),
+    Command(
         "events",
         "GET",
         "/events",

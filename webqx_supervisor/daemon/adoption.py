@@ -31,6 +31,7 @@ from webqx_supervisor.process.identity import Identity, boot_id
 log = logging.getLogger(__name__)
 
 
+_UNWATCHED = "while the daemon was away"
 _PLACE = {WorkerState.RUNNING: 0, WorkerState.STARTING: 1}
 
 
@@ -64,6 +65,8 @@ class Adoption:
                     self._adopt_worker(entry, process, supervisor, resources)
                 else:
                     ending.start_soon(self._end, entry, process, resources)
+                    if supervisor is not None:
+                        ending.start_soon(self._explain, entry, supervisor.service, resources)
 
     def orders(self) -> tuple[Order, ...]:
         """Return what was asked for by hand; a reboot ends it, and services.toml counts again."""
@@ -115,6 +118,16 @@ class Adoption:
         else:
             await tree.kill_leftovers(identity, entry.cookie)
         await forget(entry.cookie, resources)
+
+    async def _explain(self, entry: WorkerEntry, service: Service, resources: Resources) -> None:
+        """Keep that a worker died while no daemon watched, unless it was to leave."""
+        if not self._same_boot or entry.state not in _PLACE:
+            return
+        ended = await self._orphans.exit_of(entry.pid)
+        uptime = time.time() - entry.started_at
+        evidence = resources.evidence
+        death = evidence.died(service, entry.instance, entry.pid, ended, _UNWATCHED, uptime)
+        evidence.last_words(death, resources.output.tail(entry.cookie))
 
     def _adopt_worker(
         self,

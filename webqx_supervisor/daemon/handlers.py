@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from webqx_supervisor.control.server import Call, Reply, Stream
 from webqx_supervisor.core.reconcile import Change, resolve_instances
+from webqx_supervisor.daemon.evidence import ASKED, Evidence
 from webqx_supervisor.daemon.logs import LogReader
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.services import Failure, Services
@@ -58,12 +59,14 @@ class Handlers:
         survey: Survey,
         registry: Registry,
         logs: LogReader,
+        evidence: Evidence,
         whole: Whole,
     ) -> None:
         self._services = services
         self._survey = survey
         self._registry = registry
         self._logs = logs
+        self._evidence = evidence
         self._whole = whole
         self._verbs: dict[str, Callable[[Call], Awaitable[Reply | Stream]]] = {
             "/ping": self._ping,
@@ -78,6 +81,7 @@ class Handlers:
             "/scale": self._scale,
             "/apply": self._apply,
             "/upgrade": self._upgrade,
+            "/why": self._why,
         }
 
     async def handle(self, call: Call) -> Reply | Stream:
@@ -106,6 +110,28 @@ class Handlers:
             }
         )
 
+    async def _why(self, call: Call) -> Reply:
+        name, _, number = call.query.get("worker", "").partition(":")
+        (supervisor,) = self._services.named([name])
+        if number and not number.isdecimal():
+            raise UsageError(f"{name}:{number} is no worker; write it as {name}:1")
+        instance = int(number) if number else None
+        workers = [each for each in supervisor.everyone if instance in (None, each.instance)]
+        evidence = self._evidence
+        return Reply(
+            {
+                "service": name,
+                "instance": instance,
+                "state": supervisor.state,
+                "workers": [
+                    {"instance": each.instance, "state": each.state, "reason": each.reason}
+                    for each in workers
+                ],
+                "deaths": to_plain(evidence.deaths(name, instance)),
+                "quarantined": to_plain(evidence.quarantined(name)),
+            }
+        )
+
     async def _events(self, call: Call) -> Reply | Stream:
         since = max(0, self._registry.told - _number(call, "n", LINES))
         if "follow" in call.query:
@@ -127,13 +153,13 @@ class Handlers:
         return Stream("text/plain; charset=utf-8", pieces)
 
     async def _start(self, call: Call) -> Reply:
-        supervisors = self._named(call)
+        supervisors = self._named(call, "start")
         self._services.try_listeners_again()
         await self._services.each(supervisors, Supervisor.start)
         return await self._settled(supervisors)
 
     async def _stop(self, call: Call) -> Reply:
-        supervisors = self._named(call)
+        supervisors = self._named(call, "stop")
         names = [supervisor.service.name for supervisor in supervisors]
         if not _names(call):
             return Reply({"stopped": names, "daemon": True}, after=self._whole.shut_down)
@@ -141,12 +167,12 @@ class Handlers:
         return Reply({"stopped": names, "daemon": False})
 
     async def _restart(self, call: Call) -> Reply:
-        supervisors = self._named(call)
+        supervisors = self._named(call, "restart")
         await self._services.each(supervisors, Supervisor.restart)
         return await self._settled(supervisors)
 
     async def _reload(self, call: Call) -> Reply:
-        supervisors = self._named(call)
+        supervisors = self._named(call, "reload")
         failures = await self._services.reload(supervisors)
         failed = {failure.name for failure in failures}
         names = [supervisor.service.name for supervisor in supervisors]
@@ -158,6 +184,9 @@ class Handlers:
         (supervisor,) = self._services.named([str(body.get("service", ""))])
         before = supervisor.wanted
         wanted = resolve_instances(str(body.get("instances", "")), before, os.cpu_count() or 1)
+        self._registry.tell(
+            ASKED, f"scale from {before} to {wanted}", service=supervisor.service.name
+        )
         await supervisor.scale(wanted)
         failures = await self._services.settle([supervisor])
         name = supervisor.service.name
@@ -165,6 +194,7 @@ class Handlers:
         return Reply(answer)
 
     async def _apply(self, _: Call) -> Reply:
+        self._registry.tell(ASKED, "apply")
         changes, failures = await self._whole.apply()
         return Reply(
             {"changes": [_change_row(change) for change in changes], "failed": to_plain(failures)}
@@ -174,11 +204,16 @@ class Handlers:
         proxies = _body(call, "proxies").get("proxies", True)
         if not isinstance(proxies, bool):
             raise UsageError('"proxies" is to be true or false')
+        self._registry.tell(ASKED, "upgrade")
         give_way = await self._whole.renew(proxies=proxies)
         return Reply({"pid": os.getpid()}, after=give_way)
 
-    def _named(self, call: Call) -> list[Supervisor]:
-        return self._services.named(_names(call))
+    def _named(self, call: Call, verb: str) -> list[Supervisor]:
+        """Return the services that a command names, and leave word of it."""
+        supervisors = self._services.named(_names(call))
+        for supervisor in supervisors:
+            self._registry.tell(ASKED, verb, service=supervisor.service.name)
+        return supervisors
 
     async def _settled(self, supervisors: list[Supervisor]) -> Reply:
         failures = {failure.name: failure for failure in await self._services.settle(supervisors)}

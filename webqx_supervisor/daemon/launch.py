@@ -12,6 +12,7 @@ import trio
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.core.ports import LAST_PORT
+from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.model.errors import CannotStart
@@ -41,6 +42,7 @@ class Resources:
     idle: Callable[[str], Awaitable[None]]
     traffic: Callable[[str], Awaitable[tuple[int, int]]]
     save: Callable[[], None]
+    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from webqx_supervisor.core.reconcile import Change
 from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
 from webqx_supervisor.daemon.compile import compile_apart
+from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.handlers import Handlers, Pulse
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.logs import LogReader
@@ -33,6 +34,7 @@ from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.status import Survey
 from webqx_supervisor.model.errors import WebqxError
 from webqx_supervisor.model.gateway import Table
+from webqx_supervisor.model.link import Lost, Survived
 from webqx_supervisor.process.identity import boot_id
 from webqx_supervisor.process.output import Output
 
@@ -71,13 +73,19 @@ class Daemon:
             idle=lambda upstream: self._proxies.idle(upstream),  # noqa: PLW0108 - comes later
             traffic=lambda upstream: self._proxies.traffic(upstream),  # noqa: PLW0108
             save=self._save,
+            evidence=Evidence(self._registry, places.deaths),
         )
         self._resources = resources
-        self._renewal = Renewal(places.state_dir, self._store, output, self._save)
+        self._renewal = Renewal(places.state_dir, self._store, output, self._save_all)
         self._proxies_are_new = False
         self._services = Services(asked.config, resources, self._sockets)
         self._proxies = Proxies(
-            self._table, self._sockets, self._store, self._registry, [str(places.logs)]
+            self._table,
+            self._sockets,
+            self._store,
+            self._registry,
+            [str(places.logs)],
+            self._hear,
         )
 
     async def run(self) -> None:
@@ -100,11 +108,14 @@ class Daemon:
                 await adoption.close_rest()
                 self._adopting = False
                 workers.start_soon(self._keep_journal)
+                workers.start_soon(self._resources.evidence.watch, self._services.pids)
+                workers.start_soon(self._resources.evidence.keep_saved)
                 await self._open_doors(adoption.orders())
                 await self._proxies.leave(self._last_requests())
             self._services.close()
             await self._services.gone.wait()
             workers.cancel_scope.cancel()
+        self._resources.evidence.save()
         await self._prober.aclose()
         self._sockets.close()
         self._places.journal.unlink(missing_ok=True)
@@ -113,7 +124,8 @@ class Daemon:
         """Answer commands and signals until told to stop."""
         survey = Survey(self._services, self._proxies, lambda: self._renewal.keeper_pid)
         logs = LogReader(self._places.logs, self._output, self._services)
-        handlers = Handlers(self._services, survey, self._registry, logs, self)
+        evidence = self._resources.evidence
+        handlers = Handlers(self._services, survey, self._registry, logs, evidence, self)
         async with trio.open_nursery() as doors:
             await doors.start(serve, str(self._places.socket), handlers.handle)
             await doors.start(self._obey_signals)
@@ -196,7 +208,16 @@ class Daemon:
             return changes, failures
 
     def _table(self, version: int) -> Table:
-        return table.build(version, self._services.config, self._services.all())
+        suspects = self._resources.evidence.suspects
+        return table.build(version, self._services.config, self._services.all(), suspects)
+
+    def _hear(self, message: Lost | Survived) -> None:
+        evidence = self._resources.evidence
+        match message:
+            case Lost():
+                evidence.lost(message)
+            case Survived():
+                evidence.survived(message)
 
     def _last_requests(self) -> float:
         drains = [service.stop.drain for service in self._services.config.services]
@@ -206,6 +227,10 @@ class Daemon:
         while True:
             self._save()
             await self._registry.next_change()
+
+    def _save_all(self) -> None:
+        self._save()
+        self._resources.evidence.save()
 
     def _save(self) -> None:
         if self._adopting:

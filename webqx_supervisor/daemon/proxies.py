@@ -26,7 +26,17 @@ from webqx_supervisor.daemon.sockets import Key, ListeningSockets
 from webqx_supervisor.daemon.tallies import Tallies
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.gateway import Table
-from webqx_supervisor.model.link import Applied, Ask, Idle, Leave, Report, Share, TableMessage
+from webqx_supervisor.model.link import (
+    Applied,
+    Ask,
+    Idle,
+    Leave,
+    Lost,
+    Report,
+    Share,
+    Survived,
+    TableMessage,
+)
 from webqx_supervisor.process import spawn
 
 log = logging.getLogger(__name__)
@@ -73,12 +83,14 @@ class Proxies:
         store: FdStore,
         registry: Registry,
         arguments: list[str],
+        hear: Callable[[Lost | Survived], None] = lambda _: None,
     ) -> None:
         self._build = build
         self._sockets = sockets
         self._store = store
         self._registry = registry
         self._arguments = arguments
+        self._hear = hear
         # The clock of this boot: what an adopted proxy still says to an earlier daemon is older.
         self._tickets = time.monotonic_ns() // 1_000_000
         self._tallies = Tallies(store)
@@ -346,6 +358,8 @@ class Proxies:
                     proxy.idle.update(upstreams)
                 case Report():
                     proxy.report = message
+                case Lost() | Survived():
+                    self._hear(message)
             self._registry.changed()
 
 

@@ -71,6 +71,11 @@ class Services:
         everyone = self._supervisors.values()
         return sorted(everyone, key=lambda each: order.get(each.service.name, len(order)))
 
+    def pids(self) -> list[int]:
+        """Return the processes of all workers."""
+        everyone = [worker for each in self.all() for worker in each.everyone]
+        return [worker.pid for worker in everyone if worker.pid is not None]
+
     def named(self, names: Sequence[str]) -> list[Supervisor]:
         """Return those of these names, or all when none is named. Raises NoSuchService."""
         known = {service.name for service in self.config.services}

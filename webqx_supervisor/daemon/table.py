@@ -1,14 +1,23 @@
 """What is wanted and what is seen, put together into the table that the proxies follow."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Table, UpstreamGroup
 
+Suspects = Callable[[str], tuple[tuple[str, ...], tuple[str, ...]]]
+"""Gives the suspect and the refused requests of a service."""
 
-def build(version: int, config: Config, supervisors: Iterable[Supervisor]) -> Table:
+
+def _nobody(_: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return (), ()
+
+
+def build(
+    version: int, config: Config, supervisors: Iterable[Supervisor], suspects: Suspects = _nobody
+) -> Table:
     """Return the table of this moment."""
     forwardings, balances = dict(config.forwardings), dict(config.balances)
     groups = tuple(
@@ -16,6 +25,7 @@ def build(version: int, config: Config, supervisors: Iterable[Supervisor]) -> Ta
             supervisor,
             forwardings.get(supervisor.service.name, Forwarding()),
             balances.get(supervisor.service.name, Balance()),
+            suspects(supervisor.service.name),
         )
         for supervisor in supervisors
     )
@@ -29,7 +39,12 @@ def _share(listener: Listener, proxies: int) -> Listener:
     return replace(listener, limits=replace(listener.limits, max_connections=most))
 
 
-def _group(supervisor: Supervisor, forwarding: Forwarding, balance: Balance) -> UpstreamGroup:
+def _group(
+    supervisor: Supervisor,
+    forwarding: Forwarding,
+    balance: Balance,
+    suspects: tuple[tuple[str, ...], tuple[str, ...]],
+) -> UpstreamGroup:
     weights = dict(balance.weights)
     return UpstreamGroup(
         service=supervisor.service.name,
@@ -46,4 +61,6 @@ def _group(supervisor: Supervisor, forwarding: Forwarding, balance: Balance) -> 
         expecting=supervisor.expecting,
         reason=supervisor.reason,
         balance=balance,
+        suspects=suspects[0],
+        quarantined=suspects[1],
     )

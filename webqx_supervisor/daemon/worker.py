@@ -20,6 +20,7 @@ from webqx_supervisor.daemon.journal import WorkerEntry
 from webqx_supervisor.daemon.launch import Resources, Started
 from webqx_supervisor.daemon.monitor import Monitor
 from webqx_supervisor.model.errors import CannotStart
+from webqx_supervisor.model.evidence import Death
 from webqx_supervisor.model.exits import Exit
 from webqx_supervisor.model.gateway import Upstream, UpstreamState, worker_id
 from webqx_supervisor.model.service import Service
@@ -200,9 +201,11 @@ class Worker:
             nursery.cancel_scope.cancel()  # one that leaves gets neither ready nor ill
         if self._leaving.is_set():
             await self._see_off(started)
-        rest = self._saw_exit(started, await started.process.wait())
+        rest, death = self._saw_exit(started, await started.process.wait())
         await tree.kill_leftovers(started.process.identity, started.cookie)
         self.last_lines = await launch.forget(started.cookie, self._resources)
+        if death is not None:
+            self._resources.evidence.last_words(death, self.last_lines)
         return rest
 
     async def _give_up_on_process(self) -> float:
@@ -244,23 +247,29 @@ class Worker:
         number = signal.Signals[stop.signal]
         await tree.end(started.process.identity, started.cookie, number, stop.grace)
 
-    def _saw_exit(self, started: Started, ended: Exit) -> float:
-        """Take the exit in, decide what follows, tell it; all without a pause."""
+    def _saw_exit(self, started: Started, ended: Exit) -> tuple[float, Death | None]:
+        """Take the exit in, decide what follows, tell it; all without a pause.
+
+        Returns how long to rest, and the death, unless it was wished.
+        """
         uptime = trio.current_time() - started.since
         pid = started.process.pid
-        text = f"pid {pid} {ended} after {uptime:.1f} s"
-        self.reason = f"{self._verdict}; {text}" if self._verdict else text
-        self._verdict = ""
+        verdict, self._verdict = self._verdict, ""
         self.started, self.healthy = None, False
+        rest, death = 0.0, None
         if self._leaving.is_set():
-            rest = 0.0
+            self.reason = f"pid {pid} {ended} after {uptime:.1f} s"
             self._go(Occasion.STOPPED)
-            self._tell("stopped", text, pid)
+            self._tell("stopped", self.reason, pid)
         else:
+            death = self._resources.evidence.died(
+                self.service, self.instance, pid, ended, verdict, uptime
+            )
+            self.reason = death.text
             rest = self._after_exit(uptime)
             self._tell("exited", self.reason, pid)
         self._resources.save()
-        return rest
+        return rest, death
 
     def _after_exit(self, uptime: float) -> float:
         if self.on_trial and self.state is WorkerState.STARTING:

@@ -3,6 +3,8 @@
 import signal
 from dataclasses import dataclass
 
+_FAULTS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+
 
 @dataclass(frozen=True, slots=True)
 class Exit:
@@ -23,6 +25,16 @@ class Exit:
         """Read the status word of waitpid(2)."""
         low = status & 0x7F
         return cls(signal=low) if low else cls(code=(status >> 8) & 0xFF)
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether the process brought it upon itself: a fault or abort(3), by signal(7)."""
+        return self.signal in _FAULTS
+
+    @property
+    def is_kill(self) -> bool:
+        """Whether it was killed, which only somebody else does: a person, the kernel."""
+        return self.signal == signal.SIGKILL
 
     def __str__(self) -> str:
         """Return `exited 7`, `killed by SIGKILL` or `ended, status unknown`."""

@@ -153,6 +153,10 @@ class UpstreamGroup:
     balance: Balance = field(default_factory=Balance)
     slot: int = -1
     """Where all proxies note who waits for a worker of this service; -1: each for itself."""
+    suspects: tuple[str, ...] = ()
+    """Fingerprints of requests over which a worker may have died: the first answer is told."""
+    quarantined: tuple[str, ...] = ()
+    """Fingerprints of requests that are refused: worker after worker has died over them."""
 
 
 @dataclass(frozen=True, slots=True)

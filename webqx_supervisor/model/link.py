@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from webqx_supervisor.model.evidence import LostRequest
 from webqx_supervisor.model.gateway import Table
 
 
@@ -76,4 +77,20 @@ class Report:
     counts: tuple[Count, ...]
 
 
-Message = TableMessage | Share | Leave | Ask | Applied | Idle | Report
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """proxy -> daemon: this upstream broke off with the request in flight; it may have died."""
+
+    upstream: str
+    request: LostRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Survived:
+    """proxy -> daemon: a suspect request (by its fingerprint) got an answer."""
+
+    service: str
+    fingerprint: str
+
+
+Message = TableMessage | Share | Leave | Ask | Applied | Idle | Report | Lost | Survived

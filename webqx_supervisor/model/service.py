@@ -44,6 +44,8 @@ class RestartPolicy:
     window: float = 60.0
     retry_fatal: float = 60.0
     """A FATAL worker is tried again after this."""
+    quarantine: int = 3
+    """A request over which so many workers in a row have died is refused; 0: none ever is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from webqx_supervisor.core.wire.parser import find_head, parse_request
 from webqx_supervisor.net.channel import Broken, Channel, Stalled
 from webqx_supervisor.net.poller import ENDED
 from webqx_supervisor.net.reactor import Reactor
+from webqx_supervisor.proxy import losses
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.forward import forward
 from webqx_supervisor.proxy.gateway import Client, Gateway
@@ -137,6 +138,7 @@ async def _serve(exchange: Exchange) -> None:
         except Refused as refused:
             await exchange.refuse(refused)
     except Cut as cut:
+        losses.note(exchange)
         exchange.cut(cut.reason)
     except Broken as broken:
         exchange.lost(broken)

@@ -6,6 +6,7 @@ method is idempotent (core.retry). While no worker accepts, it waits for one.
 """
 
 from webqx_supervisor.core.retry import may_retry
+from webqx_supervisor.proxy import losses
 from webqx_supervisor.proxy.attempt import Attempt
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.group import Group, Wish
@@ -23,6 +24,8 @@ async def forward(exchange: Exchange, group: Group) -> None:
     until = reactor.now + group.forwarding.queue_timeout
     wish = group.wish(exchange.head, exchange.client.ip) if group.wishful else None
     while True:
+        if group.watched:
+            losses.judge(exchange, group)
         upstream = group.claim_now(wish)
         if upstream is None:
             upstream = await group.claim(until, wish)
@@ -37,24 +40,31 @@ async def forward(exchange: Exchange, group: Group) -> None:
             upstream.pool.clear()
             # A refused connect is no attempt: how long to go on with those, `until` says.
             attempts += not isinstance(failure, Unreachable)
-            if not _may_retry(exchange, failure, attempts):
-                reason = f"worker {upstream.id}: {failure.reason}"
-                raise Refused(502, reason) from failure
+            await _brace(exchange, failure, attempts)
             if not isinstance(failure, Unreachable):  # what a worker took was no time in the queue
                 until = reactor.now + group.forwarding.queue_timeout
             exchange.retries += 1
             wish = wish or Wish()
             wish.tried.append(upstream)
         else:
+            if group.watched:
+                losses.clear(exchange, group)
             return
         finally:
             attempt.end()
 
 
-def _may_retry(exchange: Exchange, failure: Unanswered, attempts: int) -> bool:
-    return may_retry(
+async def _brace(exchange: Exchange, failure: Unanswered, attempts: int) -> None:
+    """Return when another attempt may be made. Raises Refused if none may."""
+    if not isinstance(failure, Unreachable):
+        losses.note(exchange)
+    if not may_retry(
         exchange.head.method,
         read=failure.read,
         replayable=exchange.upload is None or exchange.upload.replayable,
         attempts=attempts,
-    )
+    ):
+        reason = f"worker {exchange.upstream}: {failure.reason}"
+        raise Refused(502, reason) from failure
+    if attempts > 1 and not isinstance(failure, Unreachable):
+        await exchange.gateway.reactor.sleep(losses.VERDICT_TIME)

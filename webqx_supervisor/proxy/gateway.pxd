@@ -24,6 +24,8 @@ cdef class Gateway:
     cdef public Upstreams upstreams
     cdef public set clients
     cdef public long long requests
+    cdef public object tell
+    cdef public object losses
     cdef public bint leaving
     cdef public object _empty
     cdef public Router _router

@@ -1,6 +1,7 @@
 """What all connections of one proxy share: the table in force, the log, who is connected."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from webqx_supervisor.core.routing import Router
 from webqx_supervisor.core.wire.headers import forwarded_block
 from webqx_supervisor.core.wire.writer import date_field
 from webqx_supervisor.model.gateway import Limits, Route, Table
+from webqx_supervisor.model.link import Message
 from webqx_supervisor.net.channel import Channel
 from webqx_supervisor.net.poller import BROKEN
 from webqx_supervisor.net.reactor import Reactor, Task
@@ -72,6 +74,10 @@ class Gateway:
         self.upstreams = Upstreams(reactor, idle, seed)
         self.clients: set[Client] = set()
         self.requests = 0
+        self.tell: Callable[[Message], None] = _nobody
+        """Gives a message to the daemon."""
+        self.losses: Counter[str] = Counter()
+        """How many requests each upstream took along that broke off."""
         self.leaving = False
         self._empty = trio.Event()
         self._router = Router(())
@@ -81,7 +87,10 @@ class Gateway:
     def apply(self, table: Table) -> list[str]:
         """Bring a table into force; return the draining upstreams that have nothing in flight."""
         self._router = Router(table.routes)
-        return self.upstreams.apply(table)
+        idle = self.upstreams.apply(table)
+        known = {upstream.id for upstream in self.upstreams.all()}
+        self.losses = Counter({each: n for each, n in self.losses.items() if each in known})
+        return idle
 
     def route(self, listener: str, host: bytes, path: str) -> Group:
         """Return the group that a request goes to. Raises Refused (404, 503)."""
@@ -121,3 +130,7 @@ class Gateway:
         if group is None:
             raise Refused(503, f"service {route.service} is not known here")
         return group
+
+
+def _nobody(_: Message) -> None:
+    """Tell nobody."""

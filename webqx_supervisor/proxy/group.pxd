@@ -18,6 +18,9 @@ cdef class Group:
     cdef public list up
     cdef public object waiting
     cdef public bint wishful
+    cdef public frozenset suspects
+    cdef public frozenset quarantined
+    cdef public bint watched
     cdef public object _affinity
     cdef public list _available
     cdef public object _balance

@@ -64,6 +64,10 @@ class Group:
         self.waiting: OrderedDict[Waiter, None] = OrderedDict()
         self.wishful = False
         """Requests must be looked at before they claim."""
+        self.suspects: frozenset[str] = frozenset()
+        self.quarantined: frozenset[str] = frozenset()
+        self.watched = False
+        """There are requests that are suspect, or refused."""
         self._affinity = Affinity("client_ip")
         self._available: list[LiveUpstream] = []
         self._balance = Balance()
@@ -86,6 +90,9 @@ class Group:
         self.wishful = hashes or bool(group.balance.sticky)
         self.forwarding = group.forwarding
         self.up = up
+        self.suspects = frozenset(group.suspects)
+        self.quarantined = frozenset(group.quarantined)
+        self.watched = bool(self.suspects or self.quarantined)
         self._limit = group.forwarding.max_in_flight
         self._line = line
         self._expecting = group.expecting

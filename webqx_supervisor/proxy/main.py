@@ -51,6 +51,7 @@ class Proxy:
         self.gateway = Gateway(
             self.reactor, AccessLog(self.reactor, folder), self._has_become_idle, seed
         )
+        self.gateway.tell = self._say
         self._doors = Doors(self.gateway)
         self._leave = trio.Event()
         self._leave_timeout = SIGNALLED_LEAVE
