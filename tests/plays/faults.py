@@ -311,7 +311,14 @@ def state_folder_gone(project, clients, times):
     worker = project.pids()[0]
     shutil.rmtree(project.state_dir())
     kill(worker)
-    wait_for_answers(clients, 20)
+    wait_for_answers(clients, 3)
+    helpers.until(lambda: project.run("status").returncode == 0)
+    project.cli("start")  # and no second daemon
+    project.all_running(3)
+    kill(project.status()["daemon"]["pid"])
+    helpers.until(lambda: project.run("status").returncode == 0)
+    project.all_running(3)
+    wait_for_answers(clients, 3)
 
 
 def stubborn_worker(project, clients, times):

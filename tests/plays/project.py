@@ -115,7 +115,12 @@ class Project:
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 env, words = process.environ(), " ".join(process.cmdline())
-                ours = env.get("WEBQX_SV_HOME") == str(self.home) or str(self.home) in words
+                # A worker has only its folder in common with the project.
+                ours = (
+                    env.get("WEBQX_SV_HOME") == str(self.home)
+                    or str(self.home) in words
+                    or process.cwd().removesuffix(" (deleted)") == str(self.folder)
+                )
                 if ours and process.status() != psutil.STATUS_ZOMBIE:
                     mine.append(process)
         return mine

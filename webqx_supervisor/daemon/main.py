@@ -31,6 +31,7 @@ from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.renewal import Renewal
 from webqx_supervisor.daemon.services import Failure, Services
 from webqx_supervisor.daemon.sockets import ListeningSockets
+from webqx_supervisor.daemon.statefolder import LOCK, StateFolder
 from webqx_supervisor.daemon.status import Survey
 from webqx_supervisor.model.errors import WebqxError
 from webqx_supervisor.model.gateway import Table
@@ -40,6 +41,8 @@ from webqx_supervisor.process.output import Output
 
 log = logging.getLogger(__name__)
 
+LOOK = 1.0
+"""s between two looks at whether the state folder is still there."""
 LAST_REQUESTS = 10.0
 """When everything stops, what is in flight gets so many seconds at most."""
 
@@ -51,11 +54,12 @@ class Daemon:
         self._places = places
         self._asked = asked
         self._inherited = fdstore.inherited()
-        self._lock = self._inherited.pop("lock", [])  # open as long as we live: one daemon only
+        lock = self._inherited.pop(LOCK, [])  # open as long as we live: one daemon only
         self._saved = journal.read(places.journal)
         self._adopting = True  # until then the journal of the daemon before counts
         self._store = fdstore.FdStore()
-        self._store.recall({"lock": self._lock, **self._inherited})
+        self._store.recall({LOCK: lock, **self._inherited})
+        self._folder = StateFolder(places, self._store, lock[0] if lock else None)
         self._registry = Registry()
         self._orphans = Orphans()
         self._stopping = trio.Event()
@@ -132,12 +136,32 @@ class Daemon:
             doors.start_soon(self._start_wanted, orders)
             doors.start_soon(self._replace_old_proxies)
             doors.start_soon(self._sockets.keep_trying)
+            doors.start_soon(self._mind_folder, doors, handlers)
             self._store.notify(b"READY=1")
             self._registry.tell("started", f"daemon pid {os.getpid()}")
             await self._stopping.wait()
             self._store.notify(b"STOPPING=1")
             self._registry.tell("stopping", "all services and the daemon")
             doors.cancel_scope.cancel()
+
+    async def _mind_folder(self, doors: trio.Nursery, handlers: Handlers) -> None:
+        """Have the state folder mended when somebody removed it."""
+        while True:
+            await trio.sleep(LOOK)
+            if self._folder.is_whole():
+                continue
+            try:
+                if not self._folder.mend():
+                    log.warning("another daemon has taken over the state folder of this one")
+                    continue
+                await doors.start(serve, str(self._places.socket), handlers.handle)
+                wanted.write(self._places.wanted, wanted.Wanted(self._services.config))
+            except (OSError, WebqxError) as error:
+                log.warning("cannot mend the state folder: %s", error)
+                continue
+            self._saved = journal.Entries()
+            self._save_all()
+            self._registry.tell("mended", f"the state folder {self._places.state_dir} was gone")
 
     async def _start_wanted(self, orders: Sequence[journal.Order]) -> None:
         """Have running what an earlier daemon had, or what `start` asked for."""

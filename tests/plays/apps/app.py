@@ -43,7 +43,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         left = int(self.headers.get("Content-Length", 0))
         while left > 0:
-            left -= len(self.rfile.read(min(left, 1 << 20)))
+            piece = self.rfile.read(min(left, 1 << 20))
+            if not piece:
+                raise ConnectionAbortedError("the client left in the middle of a body")
+            left -= len(piece)
         self.answer(200)
 
     def answer(self, status):
