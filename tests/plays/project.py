@@ -27,6 +27,8 @@ class Project:
         self.file = folder / "services.toml"
         self.listen = helpers.free_ports()
         self.port = self.listen + 4
+        self.wrap = ()
+        """What is put before the command, as a shell's `nice` would be."""
         self.env = os.environ | {"WEBQX_SV_HOME": str(self.home), "NO_COLOR": "1"}
 
     def write(self, text):
@@ -56,7 +58,7 @@ class Project:
 
     def run(self, *words, timeout=60):
         return subprocess.run(
-            [PYTHON, "-m", "webqx_supervisor", *words],
+            [*self.wrap, PYTHON, "-m", "webqx_supervisor", *words],
             cwd=self.folder,
             env=self.env | {"PYTHONPATH": str(ROOT)},
             capture_output=True,

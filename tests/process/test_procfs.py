@@ -65,3 +65,11 @@ def test_a_kernel_thread_has_no_environment():
 
 def test_the_boot_has_one_name():
     assert procfs.boot_id() == procfs.boot_id() != ""
+
+
+def test_a_process_is_as_old_as_it_is():
+    with subprocess.Popen(["sleep", "100"]) as process:
+        found = procfs.entry(process.pid)
+        assert 0 <= procfs.age(found.start_time) < 60
+        process.kill()
+    assert procfs.age(procfs.entry(1).start_time) > procfs.age(found.start_time)

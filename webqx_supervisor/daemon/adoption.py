@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import socket
-import time
 
 import trio
 
@@ -25,7 +24,7 @@ from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.link import Leave
 from webqx_supervisor.model.service import Service, Stop
 from webqx_supervisor.model.status import WorkerState
-from webqx_supervisor.process import spawn, tree
+from webqx_supervisor.process import spawn, table, tree
 from webqx_supervisor.process.identity import Identity, boot_id
 
 log = logging.getLogger(__name__)
@@ -83,7 +82,7 @@ class Adoption:
                 continue
             link = Link(socket.socket(fileno=links[0]))
             found.append(
-                Proxy(process, link, entry.link, _since(entry.started_at), entry.started_at)
+                Proxy(process, link, entry.link, _since(entry.start_time), entry.started_at)
             )
         return found
 
@@ -124,7 +123,7 @@ class Adoption:
         if not self._same_boot or entry.state not in _PLACE:
             return
         ended = await self._orphans.exit_of(entry.pid)
-        uptime = time.time() - entry.started_at
+        uptime = table.age(entry.start_time)
         evidence = resources.evidence
         death = evidence.died(service, entry.instance, entry.pid, ended, _UNWATCHED, uptime)
         evidence.last_words(death, resources.output.tail(entry.cookie))
@@ -136,7 +135,7 @@ class Adoption:
         supervisor: Supervisor,
         resources: Resources,
     ) -> None:
-        started = Started(process, entry.cookie, _since(entry.started_at), entry.started_at)
+        started = Started(process, entry.cookie, _since(entry.start_time), entry.started_at)
         worker = Worker(supervisor.service, entry.instance, entry.port, resources)
         worker.adopt(started, entry)
         supervisor.adopt(worker)
@@ -157,9 +156,9 @@ class Adoption:
             process.send_signal(signal.SIGTERM)
 
 
-def _since(started_at: float) -> float:
-    """Turn Unix time into trio's clock."""
-    return trio.current_time() - (time.time() - started_at)
+def _since(start_time: int) -> float:
+    """Turn the start time of a process into trio's clock; the wall clock may have been set."""
+    return trio.current_time() - table.age(start_time)
 
 
 async def _send_away(link: Link) -> None:

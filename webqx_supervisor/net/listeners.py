@@ -59,9 +59,19 @@ class _Turn(Enum):
 
 
 class Acceptor(Watched):
-    """Accepts on one listening socket, which other processes may share, until close()."""
+    """Accepts on one listening socket, which other processes may share, until close().
 
-    def __init__(self, reactor: Reactor, listening: socket.socket, accepted: Accepted) -> None:
+    `exhausted` is called when there are no descriptors left; it returns how many it sets free.
+    """
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        listening: socket.socket,
+        accepted: Accepted,
+        exhausted: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._exhausted = exhausted
         self._reactor = reactor
         self._socket = listening
         self._accepted = accepted
@@ -93,6 +103,8 @@ class Acceptor(Watched):
             elif turn is _Turn.DRAINED:
                 complained = False
                 await self._next_edge()
+            elif self._exhausted():  # what was closed is free in the next round
+                await self._reactor.yield_turn()
             else:
                 if not complained:
                     _LOG.error("out of file descriptors or memory: accepting pauses")

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 
 import psutil
@@ -12,6 +13,11 @@ from webqx_supervisor.process.procfs import Entry
 def boot_id() -> str:
     """Return the time of the boot, which names it."""
     return str(round(psutil.boot_time()))
+
+
+def age(start_time: int) -> float:
+    """Return for how long, in s, there has been a process of this start time, as of now."""
+    return time.time() - start_time / 100
 
 
 def entry(pid: int) -> Entry | None:

@@ -90,7 +90,10 @@ class Doors:
         if bind in door.acceptors:
             door.acceptors.pop(bind).close()
         door.acceptors[bind] = Acceptor(
-            self._gateway.reactor, listening, partial(self._let_in, door)
+            self._gateway.reactor,
+            listening,
+            partial(self._let_in, door),
+            partial(self._make_room, door, self._gateway.clients),
         )
 
     def _let_in(self, door: Door, connected: socket.socket, peer: tuple[str, int]) -> None:
