@@ -176,7 +176,8 @@ class Daemon:
     async def _replace_old_proxies(self) -> None:
         """Do the second half of an upgrade that the daemon before has begun."""
         if self._saved.renewing:
-            await self._proxies.renew()
+            drains = [service.stop.drain for service in self._services.config.services]
+            await self._proxies.renew(max(drains, default=LAST_REQUESTS))
         self._proxies_are_new = True
         self._save()
 

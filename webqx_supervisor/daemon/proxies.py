@@ -30,6 +30,7 @@ from webqx_supervisor.model.link import (
     Applied,
     Ask,
     Idle,
+    Inherit,
     Leave,
     Lost,
     Report,
@@ -136,10 +137,11 @@ class Proxies:
             self._coming += 1
             self._nursery.start_soon(self._bring)
 
-    async def renew(self) -> None:
+    async def renew(self, timeout: float) -> None:  # noqa: ASYNC109 - told to the proxies
         """Replace each proxy by one of the present code, without a moment with less of them.
 
-        Where no new one comes up the old ones stay.
+        Clients go to the new one, what is in flight has `timeout` s to end in the old one. Where no
+        new one comes up the old ones stay.
         """
         for old in [proxy for proxy in self.running if not proxy.leaving]:
             here = set(self.running)
@@ -148,7 +150,7 @@ class Proxies:
                 await self._registry.until(partial(self._newcomer, here))
             new = self._newcomer(here)
             if new is not None and old in self.running:
-                self._send_away(old)
+                self._succeed(old, new, timeout)
             self.resize(self._wanted - 1)
             if new is None:
                 self._registry.tell("proxy", "no new one comes up; the old ones stay")
@@ -161,6 +163,13 @@ class Proxies:
             if proxy not in here and complete and proxy.applied >= self._refresh():
                 return proxy
         return None
+
+    def _succeed(self, old: Proxy, new: Proxy, timeout: float) -> None:
+        assert self._nursery is not None, "run() comes first"
+        old.leaving = True
+        leaving, following = socket.socketpair()
+        self._nursery.start_soon(_say, new, Inherit(), following)
+        self._nursery.start_soon(_say, old, Leave(timeout, heir=True), leaving)
 
     async def leave(self, timeout: float) -> None:  # noqa: ASYNC109 - told to the proxies
         """Let every proxy finish what is in flight within `timeout` seconds, and end."""
@@ -371,6 +380,9 @@ def _is_shared(table: Table) -> bool:
     )
 
 
-async def _say(proxy: Proxy, message: Ask | Leave) -> None:
-    with contextlib.suppress(LinkClosed):
-        await proxy.link.send(message)
+async def _say(
+    proxy: Proxy, message: Ask | Leave | Inherit, along: socket.socket | None = None
+) -> None:
+    """Say something if it can be heard; what goes `along` is given away."""
+    with contextlib.suppress(LinkClosed), along or contextlib.nullcontext():
+        await proxy.link.send(message, [along.fileno()] if along is not None else [])

@@ -31,9 +31,38 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """daemon -> proxy: accept nothing new, finish what is in flight within `timeout` s, exit."""
+    """daemon -> proxy: accept nothing new, finish what is in flight within `timeout` s, exit.
+
+    With an `heir`, whose end of a socket pair comes along as file descriptor, no connection is
+    closed between two requests: the heir gets it.
+    """
 
     timeout: float
+    heir: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Inherit:
+    """daemon -> proxy: the other end of the socket that comes along is a proxy that leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandedClient:
+    """A client connection between two requests; `ahead` is what has been read of the next one.
+
+    `ahead` holds octets, as latin-1.
+    """
+
+    listener: str
+    ip: str
+    ahead: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """proxy -> its heir: these connections, whose file descriptors come along, are yours."""
+
+    clients: tuple[HandedClient, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +122,16 @@ class Survived:
     fingerprint: str
 
 
-Message = TableMessage | Share | Leave | Ask | Applied | Idle | Report | Lost | Survived
+Message = (
+    TableMessage
+    | Share
+    | Leave
+    | Inherit
+    | Handed
+    | Ask
+    | Applied
+    | Idle
+    | Report
+    | Lost
+    | Survived
+)

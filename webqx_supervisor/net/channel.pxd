@@ -24,4 +24,5 @@ cdef class Channel(Watched):
     cpdef bint is_quiet(self)
     cpdef shutdown_write(self)
     cpdef close(self)
+    cpdef detach(self)
     cpdef abort(self)

@@ -243,11 +243,23 @@ class Channel(Watched):
                 self._reactor.schedule(waiting)
         self._reactor.unregister(self.fd, self._socket.close)
 
+    def detach(self) -> socket.socket:
+        """Give the open socket away, for another process to go on with; this is closed then."""
+        self.closed = True
+        self.readable = False
+        self.unhook()
+        self._reactor.unregister(self.fd, _nothing)
+        return self._socket
+
     def abort(self) -> None:
         """Close with a reset, so that the peer cannot take what it got for the whole."""
         if not self.closed:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             self.close()
+
+
+def _nothing() -> None:
+    """Close nothing: it was given away."""
 
 
 def broken(channel: Channel, error: OSError) -> Broken:

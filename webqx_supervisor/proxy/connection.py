@@ -63,6 +63,9 @@ async def talk_http(gateway: Gateway, client: Client) -> None:
     channel = client.channel
     channel.hook(ENDED, client.hung_up)
     while True:
+        if gateway.heir is not None:
+            gateway.heir.take(client)
+            return
         octets = client.ahead or channel.take(_PIECE)
         if octets is None:
             await channel.ready(client.door.limits.idle_timeout)
@@ -94,6 +97,7 @@ async def _serve_next(gateway: Gateway, client: Client) -> bool:
         exchange.record()
         client.busy = False
     if not exchange.keep and not client.channel.closed:
+        client.over = True
         await _linger(gateway.reactor, client.channel)
     return exchange.keep
 
@@ -119,7 +123,7 @@ async def _read_head(gateway: Gateway, client: Client) -> RequestHead | None:
             if not data:
                 return None
             searched = len(buffer)
-            buffer += data
+            client.ahead = buffer = buffer + data
             end = find_head(buffer, limits.max_head, searched)
     except Stalled:
         raise Malformed(408, "the request's head did not come in time") from None
@@ -162,6 +166,7 @@ async def _refuse_head(gateway: Gateway, client: Client, refused: Refused) -> No
         await exchange.refuse(refused)
     finally:
         exchange.record()
+    client.over = True
     await _linger(gateway.reactor, client.channel)
 
 

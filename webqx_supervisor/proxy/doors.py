@@ -7,6 +7,7 @@ from functools import partial
 
 from webqx_supervisor.core.wire.writer import render_error
 from webqx_supervisor.model.gateway import Limits, Listener, Protocol
+from webqx_supervisor.model.link import HandedClient
 from webqx_supervisor.net import descriptors
 from webqx_supervisor.net.channel import Channel
 from webqx_supervisor.net.listeners import Acceptor
@@ -97,14 +98,23 @@ class Doors:
         )
 
     def _let_in(self, door: Door, connected: socket.socket, peer: tuple[str, int]) -> None:
-        gateway = self._gateway
         refused = self._refusal(door, connected.fileno(), peer[0])
         if refused is not None:
             self._turn_away(door, connected, peer[0], refused)
             return
         with suppress(OSError):  # gone already: reading will tell
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client = Client(Channel(gateway.reactor, connected), peer[0], door)
+        self._welcome(door, connected, peer[0])
+
+    def adopt(self, handed: HandedClient, connected: socket.socket) -> None:
+        """Go on with a client of a proxy that leaves; a listener that is gone keeps its clients."""
+        door = self._doors.get(handed.listener) or Door(handed.listener)
+        self._welcome(door, connected, handed.ip, handed.ahead.encode("latin-1"))
+
+    def _welcome(self, door: Door, connected: socket.socket, ip: str, ahead: bytes = b"") -> None:
+        gateway = self._gateway
+        client = Client(Channel(gateway.reactor, connected), ip, door)
+        client.ahead = ahead
         talk = talk_http if door.protocol is Protocol.HTTP else talk_tcp
         gateway.clients.add(client)
         door.headcount.enter(client.ip)

@@ -9,6 +9,7 @@ from webqx_supervisor.proxy.upstreams cimport Upstreams
 cdef class Client:
     cdef public bytes ahead
     cdef public bint busy
+    cdef public bint over
     cdef public Channel channel
     cdef public object door
     cdef public bytes forwarded
@@ -25,6 +26,7 @@ cdef class Gateway:
     cdef public set clients
     cdef public long long requests
     cdef public object tell
+    cdef public object heir
     cdef public object losses
     cdef public bint leaving
     cdef public object _empty

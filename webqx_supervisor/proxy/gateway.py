@@ -38,7 +38,7 @@ class HasLimits(Protocol):
 class Client:
     """One client connection. `ahead` holds octets received and not used yet."""
 
-    __slots__ = ("ahead", "busy", "channel", "door", "forwarded", "ip", "request", "task")
+    __slots__ = ("ahead", "busy", "channel", "door", "forwarded", "ip", "over", "request", "task")
 
     def __init__(self, channel: Channel, ip: str, door: HasLimits) -> None:
         self.channel = channel
@@ -49,6 +49,8 @@ class Client:
         """The number of the latest request."""
         self.busy = False
         """An exchange or a tunnel is going on."""
+        self.over = False
+        """It has had its last answer."""
         self.task: Task | None = None
         self.forwarded = forwarded_block(ip, "http")
 
@@ -60,6 +62,13 @@ class Client:
             self.task.cancel()
         else:
             self.task.hurry(HALF_CLOSED_PATIENCE)
+
+
+class Heir(Protocol):
+    """Who goes on with a client."""
+
+    def take(self, client: Client) -> None:
+        """Take over its connection."""
 
 
 class Gateway:
@@ -79,6 +88,8 @@ class Gateway:
         self.losses: Counter[str] = Counter()
         """How many requests each upstream took along that broke off."""
         self.leaving = False
+        self.heir: Heir | None = None
+        """Who takes the clients that are between two requests, when this proxy leaves."""
         self._empty = trio.Event()
         self._router = Router(())
         self._date = b""
@@ -104,12 +115,13 @@ class Gateway:
         self.clients.discard(client)
         client.door.leave(client.ip)
         client.task = None  # a circle less for the garbage collector
-        if self.leaving and not self.clients:
+        if not self.clients:
             self._empty.set()
 
     async def empty(self) -> None:
-        """Wait, while leaving, until no client is connected."""
-        if self.clients:
+        """Wait until no client is connected."""
+        while self.clients:
+            self._empty = trio.Event()
             await self._empty.wait()
 
     def date(self) -> bytes:

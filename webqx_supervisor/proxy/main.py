@@ -20,6 +20,7 @@ from webqx_supervisor.model.link import (
     Ask,
     Count,
     Idle,
+    Inherit,
     Leave,
     Message,
     Report,
@@ -31,6 +32,7 @@ from webqx_supervisor.net.tally import Grid
 from webqx_supervisor.proxy.accesslog import AccessLog
 from webqx_supervisor.proxy.doors import Doors
 from webqx_supervisor.proxy.gateway import Gateway
+from webqx_supervisor.proxy.handover import Handover, inherit
 
 SIGNALLED_LEAVE = 30.0
 """s that SIGTERM leaves to what is in flight."""
@@ -55,6 +57,8 @@ class Proxy:
         self._doors = Doors(self.gateway)
         self._leave = trio.Event()
         self._leave_timeout = SIGNALLED_LEAVE
+        self._handover: Handover | None = None
+        self._nursery: trio.Nursery
         self._link = link
         self.reactor.heed(link.fileno())
         # What is to be said is never long, and who says it must not wait.
@@ -63,6 +67,7 @@ class Proxy:
     async def run(self) -> None:
         """Serve until told to leave; return when nothing is in flight or the time is over."""
         async with trio.open_nursery() as nursery:
+            self._nursery = nursery
             nursery.start_soon(self.reactor.run)
             nursery.start_soon(self._talk)
             nursery.start_soon(self._listen)
@@ -71,6 +76,8 @@ class Proxy:
             self._doors.close()
             with trio.move_on_after(self._leave_timeout):
                 await self._see_clients_off()
+            if self._handover is not None:
+                await self._handover.finish()
             nursery.cancel_scope.cancel()
         self.gateway.log.flush()
 
@@ -84,9 +91,21 @@ class Proxy:
                 if not client.busy and client.task is not None:
                     client.task.hurry(QUIET)
 
-        gateway.leaving = True
-        self.reactor.spawn(dismiss_the_quiet())
+        if self._handover is not None:
+            self.reactor.spawn(self._hand_over(self._handover))
+            self._nursery.start_soon(self._handover.run)
+        else:
+            gateway.leaving = True
+            self.reactor.spawn(dismiss_the_quiet())
         await gateway.empty()
+
+    async def _hand_over(self, heir: Handover) -> None:
+        """Give every client to the heir: now those who wait, the others after their exchange."""
+        self.gateway.heir = heir
+        for client in list(self.gateway.clients):
+            if not client.busy and not client.over and client.task is not None:
+                heir.take(client)
+                client.task.cancel()
 
     async def _listen(self) -> None:
         try:
@@ -111,7 +130,11 @@ class Proxy:
                 self._say(self._report(ticket))
             case Leave(timeout):
                 self._leave_timeout = timeout
+                if message.heir and sockets:
+                    self._handover = Handover(Link(sockets[0]))
                 self._leave.set()
+            case Inherit() if sockets:
+                self._nursery.start_soon(inherit, Link(sockets[0]), self._doors.adopt)
             case _:
                 _LOG.warning("not for a proxy: %r", message)
 
