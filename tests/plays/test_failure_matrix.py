@@ -7,10 +7,6 @@ from faults import FAULTS, REQUESTS, STREAMS
 pytestmark = pytest.mark.timeout(240)
 LOADS = {"requests": REQUESTS, "streams": STREAMS}
 PENDING = (
-    "rolling_reload",
-    "restart",
-    "scale_up_and_down",
-    "apply_changed_env",
     "upgrade",
     "terminate_a_proxy",
 )

@@ -44,6 +44,22 @@ async def bench(nursery) -> AsyncIterator[Bench]:
     opened.worker.close()
 
 
+@pytest.fixture
+async def websocket(nursery) -> AsyncIterator[Bench]:
+    opened = Bench()
+    opened.tunnel.follow_frames(b"", b"")
+    nursery.start_soon(opened.reactor.run)
+    opened.reactor.spawn(opened.run())
+    yield opened
+    opened.client.close()
+    opened.worker.close()
+
+
+def message(text: bytes) -> bytes:
+    """Return a text frame as a server sends it."""
+    return bytes((0x81, len(text))) + text
+
+
 async def hear(peer: socket.socket, size: int = 1000) -> bytes:
     with trio.fail_after(10):
         await trio.lowlevel.wait_readable(peer)
@@ -150,3 +166,69 @@ async def test_a_tunnel_that_ends_with_octets_in_hand_lets_go_of_its_pipe(bench:
     await bench.over.wait()
     assert bench.error is not None
     assert bench.tunnel._down._pipe is None
+
+
+async def test_a_dismissed_tunnel_ends(bench: Bench):
+    bench.client.send(b"x")
+    await hear(bench.worker)
+    bench.tunnel.dismiss(1012)
+    with trio.fail_after(10):
+        await bench.over.wait()
+    assert bench.error is None
+
+
+async def test_a_dismissed_websocket_says_why_to_both_sides(websocket: Bench):
+    websocket.worker.send(message(b"hello"))
+    assert await hear(websocket.client) == message(b"hello")
+    websocket.tunnel.dismiss(1012)
+    assert await hear(websocket.client) == b"\x88\x02\x03\xf4"
+    assert await hear(websocket.worker) == b"\x88\x82\0\0\0\0\x03\xf4"
+    with trio.fail_after(10):
+        await websocket.over.wait()
+
+
+async def test_it_does_not_do_so_inside_a_frame(websocket: Bench):
+    whole = message(b"in two pieces")
+    websocket.worker.send(whole[:5])
+    assert await hear(websocket.client) == whole[:5]
+    websocket.tunnel.dismiss(1001)
+    assert await hear(websocket.worker) == b"\x88\x82\0\0\0\0\x03\xe9"
+    websocket.worker.send(whole[5:])
+    told = b""
+    while len(told) < len(whole) - 5 + 4:
+        told += await hear(websocket.client)
+    assert told == whole[5:] + b"\x88\x02\x03\xe9"
+
+
+async def test_a_frame_that_does_not_end_is_not_waited_for_long(websocket: Bench, autojump_clock):
+    websocket.worker.send(message(b"half")[:3])
+    await hear(websocket.client)
+    websocket.tunnel.dismiss(1012)
+    with trio.fail_after(10):
+        await websocket.over.wait()
+    websocket.ends[0].close()
+    assert await hear(websocket.client) == b""
+
+
+async def test_a_side_that_has_closed_gets_no_second_close(websocket: Bench):
+    closing = b"\x88\x02\x03\xe8"
+    websocket.worker.send(closing)
+    assert await hear(websocket.client) == closing
+    websocket.tunnel.dismiss(1012)
+    with trio.fail_after(10):
+        await websocket.over.wait()
+    websocket.ends[0].close()
+    assert await hear(websocket.client) == b""
+
+
+async def test_big_messages_pass_whole_and_are_followed(websocket: Bench):
+    size = 300_000
+    whole = b"\x82\x7f" + size.to_bytes(8, "big") + os.urandom(size)
+    sent, got = 0, b""
+    while len(got) < len(whole):
+        with contextlib.suppress(BlockingIOError):
+            sent += websocket.worker.send(whole[sent:])
+        got += await hear(websocket.client, 65536)
+    assert got == whole
+    websocket.tunnel.dismiss(1012)
+    assert await hear(websocket.client) == b"\x88\x02\x03\xf4"

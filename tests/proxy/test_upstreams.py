@@ -3,6 +3,7 @@ import trio
 from helpers import auntil
 from stage import SECONDS, Stage, echo, ok, request
 
+from webqx_supervisor.core.wire.websocket import CloseCode, close_frame
 from webqx_supervisor.model.gateway import Forwarding
 from webqx_supervisor.model.link import Idle, Leave
 
@@ -161,7 +162,8 @@ async def test_closing_ends_what_has_no_end_and_lets_the_rest_finish(stage: Stag
     else:
         await stage.apply(closing=[upstream])
     assert await events.rest() == b""
-    assert await websocket.rest() == b""
+    code = CloseCode.SERVICE_RESTART if leaving else CloseCode.GOING_AWAY
+    assert await websocket.rest() == close_frame(code, masked=False)
     release.set()
     assert await finite.exactly(4) == b"half"
     if not leaving:

@@ -20,6 +20,7 @@ import trio
 
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.control.link import MOST_FDS, Link, LinkClosed
+from webqx_supervisor.core.wire.websocket import CloseCode
 from webqx_supervisor.daemon.journal import ProxyEntry
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.sockets import Key, ListeningSockets
@@ -101,6 +102,7 @@ class Proxies:
         self._wanted = 0
         self._coming = 0
         self._last_requests = LAST_REQUESTS
+        self._last_code: int = CloseCode.SERVICE_RESTART
         self._nursery: trio.Nursery | None = None
         self._let_go = trio.Event()
         self.running: list[Proxy] = []
@@ -173,7 +175,7 @@ class Proxies:
 
     async def leave(self, timeout: float) -> None:  # noqa: ASYNC109 - told to the proxies
         """Let every proxy finish what is in flight within `timeout` seconds, and end."""
-        self._last_requests = timeout
+        self._last_requests, self._last_code = timeout, CloseCode.GOING_AWAY
         self._let_go.set()
         self.resize(0)
         with trio.move_on_after(timeout + 1):
@@ -285,7 +287,7 @@ class Proxies:
     def _send_away(self, proxy: Proxy) -> None:
         assert self._nursery is not None, "run() comes first"
         proxy.leaving = True
-        self._nursery.start_soon(_say, proxy, Leave(self._last_requests))
+        self._nursery.start_soon(_say, proxy, Leave(self._last_requests, code=self._last_code))
 
     async def _start(self) -> Proxy:
         ours, theirs = socket.socketpair()

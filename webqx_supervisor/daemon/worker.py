@@ -29,6 +29,8 @@ from webqx_supervisor.process import tree
 
 log = logging.getLogger(__name__)
 
+ENDING_TIME = 4.0
+"""s in which the proxies end WebSockets and event streams when the drain deadline has passed."""
 HOPELESS = 3
 """So many exits in a row without a healthy time count as a failed start."""
 
@@ -60,6 +62,7 @@ class Worker:
         self._history = Restarts(service.restart)
         self._leaving = trio.Event()
         self._replaced = True
+        self._overdue = False
         self._nudged = trio.Event()
         self._verdict = ""
         self._ready_at = 0.0
@@ -87,8 +90,8 @@ class Worker:
             return None
         up = self.state is WorkerState.RUNNING and self.healthy
         identity = worker_id(self.service.name, self.instance, self.pid)
-        down = UpstreamState.DRAINING if self._replaced else UpstreamState.CLOSING
-        state = UpstreamState.UP if up else down
+        down = UpstreamState.ENDING if self._overdue else UpstreamState.DRAINING
+        state = UpstreamState.UP if up else down if self._replaced else UpstreamState.CLOSING
         return Upstream(identity, "127.0.0.1", self.port, self.pid, state, ready_at=self._ready_at)
 
     @property
@@ -232,13 +235,21 @@ class Worker:
         await self.end(started)
 
     async def _until_idle(self, started: Started) -> None:
-        """Wait until nothing is in flight, or it has died, or the drain deadline passed."""
+        """Wait until nothing is in flight, or it has died, or the drain deadline passed.
+
+        At the deadline the proxies end what has no end of its own; that gets a moment more.
+        """
         identity = worker_id(self.service.name, self.instance, started.process.pid)
-        with trio.move_on_after(self.service.stop.drain):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_then_cancel, started.process.wait, nursery.cancel_scope)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_then_cancel, started.process.wait, nursery.cancel_scope)
+            with trio.move_on_after(self.service.stop.drain) as drain:
                 await self._resources.idle(identity)
-                nursery.cancel_scope.cancel()
+            if drain.cancelled_caught and self._replaced:
+                self._overdue = True
+                self._resources.registry.changed()
+                with trio.move_on_after(ENDING_TIME):
+                    await self._resources.idle(identity)
+            nursery.cancel_scope.cancel()
 
     async def end(self, started: Started, verdict: str = "") -> None:
         """Stop signal, grace, kill: the whole tree. `verdict` says why, for the exit's text."""

@@ -111,6 +111,8 @@ class UpstreamState(StrEnum):
 
     UP = "up"
     DRAINING = "draining"
+    ENDING = "ending"
+    """Draining beyond its deadline: what has no end of its own is ended, others take over."""
     CLOSING = "closing"
     """Draining, with nobody to take over: what has no end of its own is ended now."""
 

@@ -39,6 +39,8 @@ class Leave:
 
     timeout: float
     heir: bool = False
+    code: int = 1012
+    """What the Close frames of its WebSockets say (RFC 6455 section 7.4.1)."""
 
 
 @dataclass(frozen=True, slots=True)

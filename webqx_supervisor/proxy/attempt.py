@@ -20,7 +20,7 @@ from webqx_supervisor.proxy.group import Group
 from webqx_supervisor.proxy.reach import reach
 from webqx_supervisor.proxy.refusal import Refused, Unanswered
 from webqx_supervisor.proxy.tunnel import Tunnel
-from webqx_supervisor.proxy.upstream import LiveUpstream
+from webqx_supervisor.proxy.upstream import EventStream, LiveUpstream
 
 INTERIM_LIMIT = 8
 """Interim answers (1xx) that one request may bring."""
@@ -92,7 +92,7 @@ class Attempt:
             await self._switch(channel, head)
             return
         if head.length < 0 and is_event_stream(head.headers):
-            self._upstream.begin_endless(channel, exchange.client.channel)
+            self._upstream.begin_endless(channel, EventStream(channel, exchange.client.channel))
         seconds = self._forwarding.response_timeout
         reusable = await Answer(exchange, channel, head, self._ahead, seconds).relay()
         self._reusable = reusable and (exchange.upload is None or exchange.upload.finished)
@@ -270,7 +270,9 @@ class Attempt:
             channel,
             self._forwarding.tunnel_timeout,
         )
-        self._upstream.begin_endless(channel, client.channel)
+        if self._upgrade == b"websocket":
+            tunnel.follow_frames(client.ahead, self._ahead)
+        self._upstream.begin_endless(channel, tunnel)
         try:
             await exchange.answer(self._first_octets(head))
             await channel.send_all(client.ahead, self._forwarding.response_timeout)

@@ -15,6 +15,7 @@ from pathlib import Path
 import trio
 
 from webqx_supervisor.control.link import Link, LinkClosed
+from webqx_supervisor.core.wire.websocket import CloseCode
 from webqx_supervisor.model.link import (
     Applied,
     Ask,
@@ -57,6 +58,7 @@ class Proxy:
         self._doors = Doors(self.gateway)
         self._leave = trio.Event()
         self._leave_timeout = SIGNALLED_LEAVE
+        self._leave_code: int = CloseCode.SERVICE_RESTART
         self._handover: Handover | None = None
         self._nursery: trio.Nursery
         self._link = link
@@ -86,7 +88,7 @@ class Proxy:
 
         async def dismiss_the_quiet() -> None:
             for upstream in gateway.upstreams.all():
-                upstream.close_endless()
+                upstream.close_endless(self._leave_code)
             for client in gateway.clients:
                 if not client.busy and client.task is not None:
                     client.task.hurry(QUIET)
@@ -129,7 +131,7 @@ class Proxy:
             case Ask(ticket):
                 self._say(self._report(ticket))
             case Leave(timeout):
-                self._leave_timeout = timeout
+                self._leave_timeout, self._leave_code = timeout, message.code
                 if message.heir and sockets:
                     self._handover = Handover(Link(sockets[0]))
                 self._leave.set()

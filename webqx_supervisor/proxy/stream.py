@@ -71,7 +71,7 @@ class Stream:
             self._client.channel.unhook()
             seconds = group.forwarding.tunnel_timeout
             tunnel = Tunnel(gateway.reactor, self._client.channel, channel, seconds)
-            upstream.begin_endless(channel, self._client.channel)
+            upstream.begin_endless(channel, tunnel)
             await tunnel.run()
         finally:
             if channel is not None:

@@ -11,7 +11,9 @@ cdef class Way:
     cdef public long long moved
     cdef public double active_at
     cdef public bint over
+    cdef public object follower
 
+    cpdef bint is_clean(self)
     cpdef carry(self, double now)
     cpdef bint is_refused(self)
     cpdef bint could_go_on(self)
@@ -28,6 +30,12 @@ cdef class Tunnel:
     cdef public Way _down
     cdef public Reactor _reactor
     cdef public double _seconds
+    cdef public Task _task
+    cdef public int _code
+    cdef public double _dismissed_at
 
+    cpdef follow_frames(self, bytes up, bytes down)
+    cpdef dismiss(self, int code)
+    cpdef bint _has_parted(self) except -1
     cpdef double _until(self)
     cpdef _judge(self)

@@ -4,20 +4,35 @@ There may be thousands, mostly idle. So one task carries both directions, and wh
 needs for its octets, it has only while there are some.
 """
 
+from webqx_supervisor.core.wire.websocket import FrameFollower, close_frame
 from webqx_supervisor.net.channel import PIECE, RUN, Broken, Channel, Stalled
 from webqx_supervisor.net.pipe import Pipe, open_pipe
-from webqx_supervisor.net.reactor import DeadlinePassed, Reactor
+from webqx_supervisor.net.reactor import DeadlinePassed, Reactor, Task
 
 _BULK = 16 * 1024
 """Octets that came at once, from which the kernel moves the next ones by itself."""
+FAREWELL = 1.0
+"""s that a WebSocket which is to be closed has to come to the end of a frame."""
 
 
 class Way:
     """One direction; `over` once the end of the source has been passed on to the sink."""
 
-    __slots__ = ("_bulk", "_pipe", "_rest", "_sink", "_source", "active_at", "moved", "over")
+    __slots__ = (
+        "_bulk",
+        "_pipe",
+        "_rest",
+        "_sink",
+        "_source",
+        "active_at",
+        "follower",
+        "moved",
+        "over",
+    )
 
     def __init__(self, source: Channel, sink: Channel, now: float) -> None:
+        self.follower: FrameFollower | None = None
+        """Knows where frames end, if those are frames."""
         self._source = source
         self._sink = sink
         self._rest = b""  # taken from the source, refused by the sink
@@ -45,6 +60,20 @@ class Way:
     def could_go_on(self) -> bool:
         """Say whether there is more to be moved at once."""
         return not self.over and self._source.readable and not self.is_refused()
+
+    def is_clean(self) -> bool:
+        """Say whether all that was taken has been given, and more may follow."""
+        return not (self.over or self.is_refused())
+
+    def send_close(self, code: int, *, masked: bool) -> bool:
+        """Send a Close frame unless there was one; return False inside a frame. Raises Broken."""
+        if self.follower is None or self.over or self.follower.closed:
+            return True
+        if self.is_refused() or not self.follower.between_frames:
+            return False
+        self._sink.send(close_frame(code, masked=masked))
+        self.follower.closed = True
+        return True
 
     def has_stalled(self, since: float) -> Stalled | None:
         """Return what to raise if the sink refuses what it was offered before `since`."""
@@ -85,7 +114,10 @@ class Way:
             self.over = True
             self._sink.shutdown_write()
             return False
-        self._bulk = len(data) >= _BULK
+        # What the kernel moves, nobody sees; and of what is followed, every octet has to be.
+        self._bulk = len(data) >= _BULK and self.follower is None
+        if self.follower is not None:
+            self.follower.feed(data)
         sent = self._sink.send(data)
         self.moved += sent
         if sent < len(data):
@@ -108,7 +140,17 @@ class Way:
 class Tunnel:
     """Joins a client and an upstream. The end of one direction is passed on as just that."""
 
-    __slots__ = ("_client", "_down", "_reactor", "_seconds", "_up", "_upstream")
+    __slots__ = (
+        "_client",
+        "_code",
+        "_dismissed_at",
+        "_down",
+        "_reactor",
+        "_seconds",
+        "_task",
+        "_up",
+        "_upstream",
+    )
 
     def __init__(
         self, reactor: Reactor, client: Channel, upstream: Channel, seconds: float
@@ -119,6 +161,23 @@ class Tunnel:
         self._down = Way(upstream, client, reactor.now)
         self._reactor = reactor
         self._seconds = seconds
+        self._task: Task | None = None  # while it waits
+        self._code = 0
+        self._dismissed_at = 0.0
+
+    def follow_frames(self, up: bytes, down: bytes) -> None:
+        """Take both directions for WebSocket frames; `up` and `down` have been carried before."""
+        self._up.follower, self._down.follower = FrameFollower(), FrameFollower()
+        self._up.follower.feed(up)
+        self._down.follower.feed(down)
+
+    def dismiss(self, code: int) -> None:
+        """End it soon, a WebSocket with a Close frame of this code; run() returns then."""
+        if not self._code:
+            self._code = code
+            self._dismissed_at = self._reactor.now
+            if self._task is not None:
+                self._reactor.schedule(self._task)
 
     @property
     def sent(self) -> int:
@@ -136,7 +195,7 @@ class Tunnel:
             while True:
                 up.carry(self._reactor.now)
                 down.carry(self._reactor.now)
-                if up.over and down.over:
+                if (up.over and down.over) or (self._code and self._has_parted()):
                     return
                 if up.could_go_on() or down.could_go_on():
                     await self._reactor.yield_turn()
@@ -150,24 +209,38 @@ class Tunnel:
         for channel in (self._client, self._upstream):
             if channel.closed:
                 raise Broken(channel, "closed")
-        task = self._reactor.current
+        task = self._task = self._reactor.current
         self._client.watch(task, writing=self._down.is_refused())
         self._upstream.watch(task, writing=self._up.is_refused())
         try:
             await self._reactor.wait(self._until() - self._reactor.now)
         except DeadlinePassed:
-            self._judge()
+            if not self._code:
+                self._judge()
         finally:
+            self._task = None
             self._client.watch(None)
             self._upstream.watch(None)
 
     def _until(self) -> float:
         """Return until when something must have moved: a sink that refuses has octets to take."""
+        if self._code:
+            return self._dismissed_at + FAREWELL
         since = max(self._up.active_at, self._down.active_at)
         for way in (self._up, self._down):
             if way.is_refused():
                 since = min(since, way.active_at)
         return since + self._seconds
+
+    def _has_parted(self) -> bool:
+        """Send what a WebSocket sends before it ends; return whether it is to end now.
+
+        Each side gets its Close between two frames (RFC 6455 section 5.4), and if a frame takes
+        too long, none: the end of the connection says it too.
+        """
+        parted = self._down.send_close(self._code, masked=False)
+        parted = self._up.send_close(self._code, masked=True) and parted
+        return parted or self._reactor.now >= self._dismissed_at + FAREWELL
 
     def _judge(self) -> None:
         """Raise Stalled: by a sink that refuses, or by both ends that are silent."""

@@ -1,4 +1,5 @@
 from webqx_supervisor.net.channel cimport Channel
+from webqx_supervisor.net.reactor cimport Reactor
 from webqx_supervisor.proxy.pool cimport Pool
 
 cdef class LiveUpstream:
@@ -17,13 +18,14 @@ cdef class LiveUpstream:
     cdef public double ready_at
     cdef public int _slot
     cdef public object _tally
-    cdef public bint _closing
+    cdef public int _ending
+    cdef public Reactor _reactor
     cdef public dict _endless
 
     cpdef apply(self, upstream, tally)
     cpdef load(self)
     cpdef enter(self)
     cpdef leave(self)
-    cpdef begin_endless(self, Channel channel, Channel client)
+    cpdef begin_endless(self, Channel channel, object what)
     cpdef end_endless(self, Channel channel)
-    cpdef close_endless(self)
+    cpdef list endless(self)

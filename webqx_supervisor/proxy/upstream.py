@@ -1,5 +1,7 @@
 """One upstream as the proxy knows it: where it is, what it has in flight, what is kept open."""
 
+from typing import Protocol
+
 from webqx_supervisor.core.balancing.hashing import fingerprint
 from webqx_supervisor.model.gateway import Upstream, UpstreamState
 from webqx_supervisor.net.channel import Channel
@@ -7,13 +9,26 @@ from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.net.tally import Tally
 from webqx_supervisor.proxy.pool import Pool
 
+ENDING_TIME = 2.0
+"""s over which, at most, what has no end is ended when others take over."""
+ENDING_PAUSE = 0.002
+"""s between two of them, if they are few."""
+
+
+class Endless(Protocol):
+    """A tunnel, or an event stream."""
+
+    def dismiss(self, code: int) -> None:
+        """End it soon; a WebSocket says why by the code of its Close frame."""
+
 
 class LiveUpstream:
     """`in_flight` counts the exchanges of this proxy that are claimed and not released."""
 
     __slots__ = (
-        "_closing",
+        "_ending",
         "_endless",
+        "_reactor",
         "_slot",
         "_tally",
         "answered",
@@ -49,8 +64,9 @@ class LiveUpstream:
         self.ready_at = upstream.ready_at
         self._slot = -1
         self._tally: Tally | None = None
-        self._closing = False
-        self._endless: dict[Channel, Channel] = {}
+        self._ending = 0
+        self._endless: dict[Channel, Endless] = {}
+        self._reactor = reactor
 
     def __repr__(self) -> str:
         return f"<{self.id} {self.host}:{self.port} in flight {self.in_flight}>"
@@ -86,20 +102,51 @@ class LiveUpstream:
         if self._tally is not None:
             self._tally.add(self._slot, -1)
 
-    def begin_endless(self, channel: Channel, client: Channel) -> None:
+    def begin_endless(self, channel: Channel, what: Endless) -> None:
         """Note a tunnel or an event stream: it has no end that a drain could wait for."""
-        self._endless[channel] = client
-        if self._closing:
-            self.close_endless()
+        self._endless[channel] = what
+        if self._ending:
+            what.dismiss(self._ending)
 
     def end_endless(self, channel: Channel) -> None:
         """Forget one, if it was one."""
         self._endless.pop(channel, None)
 
-    def close_endless(self) -> None:
-        """End them, those to come as well; clients get what was sent, and connect anew."""
-        self._closing = True
-        ending, self._endless = self._endless, {}
-        for channel, client in ending.items():
-            client.close()
-            channel.close()
+    def endless(self) -> list[Endless]:
+        """Return all of them."""
+        return list(self._endless.values())
+
+    def close_endless(self, code: int, *, at_once: bool = False) -> None:
+        """End them, those to come as well, for the reason that a WebSocket's Close `code` gives.
+
+        Not all in one instant unless it must be: their clients will all connect anew.
+        """
+        if self._ending:
+            return
+        self._ending = code
+        ending = self.endless()
+        pause = 0.0 if at_once else min(ENDING_PAUSE, ENDING_TIME / max(1, len(ending)))
+        self._reactor.spawn(self._end_all(ending, pause))
+
+    async def _end_all(self, ending: list[Endless], pause: float) -> None:
+        due = self._reactor.now
+        for each in ending:
+            if due > self._reactor.now:
+                await self._reactor.sleep(due - self._reactor.now)
+            each.dismiss(self._ending)
+            due += pause
+
+
+class EventStream:
+    """An answer without an end; its client connects anew when it ends."""
+
+    __slots__ = ("_channel", "_client")
+
+    def __init__(self, channel: Channel, client: Channel) -> None:
+        self._channel = channel
+        self._client = client
+
+    def dismiss(self, _code: int) -> None:
+        """End it: the client gets what was sent."""
+        self._client.close()
+        self._channel.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from webqx_supervisor.core.wire.websocket import CloseCode
 from webqx_supervisor.model.gateway import Table, UpstreamGroup, UpstreamState
 from webqx_supervisor.net.bell import Bell
 from webqx_supervisor.net.reactor import Reactor
@@ -80,7 +81,9 @@ class Upstreams:
             live.pool.apply(group.forwarding)
             live.apply(upstream, self._tally)
             if upstream.state is UpstreamState.CLOSING:
-                live.close_endless()
+                live.close_endless(CloseCode.GOING_AWAY, at_once=True)
+            elif upstream.state is UpstreamState.ENDING:
+                live.close_endless(CloseCode.SERVICE_RESTART)
             self._upstreams[live.id] = live
             if live.draining:
                 live.pool.clear()

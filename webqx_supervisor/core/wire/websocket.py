@@ -18,7 +18,7 @@ class CloseCode(IntEnum):
 
 
 class FrameFollower:
-    """One direction of a connection, octet by octet: where does a frame end?"""
+    """Follows one direction of a connection, octet by octet, to know where frames end."""
 
     __slots__ = ("_head", "_left", "closed")
 
