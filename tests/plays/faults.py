@@ -31,8 +31,8 @@ DIED = {
     "ws": ("1006|no close frame", "the connection was the worker's"),
 }
 REPLACED = {
-    "events": ("ended", "the drain deadline of the old worker"),
-    "ws": ("1012", "the drain deadline of the old worker: service restart"),
+    "events": ("ended", "the drain deadline of the old worker, or proxy"),
+    "ws": ("1012", "the drain deadline of the old worker, or proxy: service restart"),
 }
 STOPPED = {
     "events": ("ended", "its worker was stopped by hand"),
@@ -369,9 +369,9 @@ FAULTS = (
     Fault(kill_daemon_then_proxy, excused=PROXY_DIED),
     Fault(kill_keeper),
     Fault(kill_a_proxy, excused=PROXY_DIED, extra="[daemon]\nproxies = 2\n"),
-    Fault(upgrade),
+    Fault(upgrade, excused={"events": ("ended", "the drain deadline of the old proxy")}),
     Fault(hang_up),
-    Fault(terminate_a_proxy),
+    Fault(terminate_a_proxy, excused=REPLACED),
     Fault(garbage),
     Fault(crash_loop_beside),
     Fault(stubborn_worker),

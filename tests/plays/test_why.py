@@ -66,7 +66,8 @@ def test_why_outlives_the_daemon_and_covers_its_absence(project):
     os.kill(project.pids()[0], signal.SIGABRT)
     helpers.until(lambda: deaths(project))
     before = project.status()["daemon"]["pid"]
-    helpers.until(lambda: "SIGABRT" in (project.state_dir() / "deaths.json").read_text())
+    kept = project.state_dir() / "deaths.json"
+    helpers.until(lambda: kept.exists() and "SIGABRT" in kept.read_text())
     (worker,) = project.all_running(1)
     os.kill(before, signal.SIGSTOP)  # it learns nothing any more
     os.kill(worker["pid"], signal.SIGSEGV)

@@ -8,8 +8,8 @@ import trio
 from helpers import auntil
 from stage import Peer, Stage, echo, ok, open_stage, request
 
-from webqx_supervisor.model.link import HandedClient, Inherit, Leave
-from webqx_supervisor.proxy.handover import AT_ONCE
+from webqx_supervisor.model.gateway import Protocol
+from webqx_supervisor.model.link import Busy, HandedClient, Idle, Inherit, Leave
 
 
 class Succession:
@@ -116,7 +116,7 @@ async def test_what_is_in_flight_ends_in_the_old_one_and_pipelined_requests_in_t
 
 async def test_many_are_handed_on_whole(succession):
     await succession.host(echo)
-    clients = [await succession.old.connect() for _ in range(3 * AT_ONCE + 5)]
+    clients = [await succession.old.connect() for _ in range(150)]
     await auntil(lambda: len(succession.old.proxy.gateway.clients) == len(clients))
     await succession.happens()
     await succession.is_over()
@@ -158,3 +158,110 @@ async def test_a_listener_that_is_gone_keeps_its_clients(succession):
         peer = Peer(trio.SocketStream(trio.socket.from_stdlib_socket(theirs)))
         await peer.send(request())
         assert (await peer.answer())[0] == 404  # no route leads on from there
+
+
+async def talks(peer: Peer) -> None:
+    """Play a worker that becomes a WebSocket, then echoes octets, whatever frames they make."""
+    await peer.head()
+    upgrade = b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    await peer.send(b"HTTP/1.1 101 Switching Protocols\r\n" + upgrade)
+    await echoes(peer)
+
+
+async def echoes(peer: Peer) -> None:
+    while data := await peer.stream.receive_some(65536):
+        await peer.send(bytes(data))
+
+
+FRAME = b"\x81\x05hello"
+
+
+async def websocket(stage: Stage) -> Peer:
+    client = await stage.connect()
+    await client.send(request("GET", "/ws", "Connection: upgrade", "Upgrade: websocket"))
+    assert b" 101 " in await client.head()
+    return client
+
+
+async def test_a_websocket_goes_on_with_the_new_proxy(succession):
+    await succession.host(talks)
+    client = await websocket(succession.old)
+    await client.send(FRAME)
+    assert await client.exactly(len(FRAME)) == FRAME
+    await succession.happens()
+    await succession.is_over()
+    assert [each.in_flight for each in succession.new.proxy.gateway.upstreams.all()] == [1]
+    await client.send(FRAME)
+    assert await client.exactly(len(FRAME)) == FRAME
+    await client.stream.send_eof()
+    assert await client.rest() == b""
+    await auntil(lambda: not succession.new.proxy.gateway.clients)
+    assert [each.in_flight for each in succession.new.proxy.gateway.upstreams.all()] == [0]
+    old, new = succession.old.log_lines()[-1], succession.new.log_lines()[-1]
+    assert "GET /ws 101" in old
+    assert "handed on" in old
+    assert "GET /ws 101" in new
+
+
+async def test_one_in_the_middle_of_a_frame_is_known_to_be_so(succession):
+    await succession.host(talks)
+    client = await websocket(succession.old)
+    await client.send(FRAME[:4])
+    assert await client.exactly(4) == FRAME[:4]
+    await succession.happens()
+    await succession.is_over()
+    (live,) = succession.new.proxy.gateway.upstreams.all()
+    live.close_endless(1012)
+    await client.send(FRAME[4:])  # only now there is room for a Close, ours or its echo
+    assert await client.exactly(4) == FRAME[4:] + b"\x88"
+
+
+async def test_a_tcp_tunnel_goes_on_as_well(succession):
+    for stage in (succession.old, succession.new):
+        stage.protocol = Protocol.TCP
+    await succession.host(echoes)
+    client = await succession.old.connect()
+    await client.send(b"one")
+    assert await client.exactly(3) == b"one"
+    await succession.happens()
+    await succession.is_over()
+    await client.send(b"two")
+    assert await client.exactly(3) == b"two"
+
+
+async def test_a_half_closed_tunnel_ends_where_it_is(succession):
+    go = trio.Event()
+
+    async def answers_late(peer: Peer) -> None:
+        await peer.rest()
+        await go.wait()
+        await peer.send(b"late")
+
+    for stage in (succession.old, succession.new):
+        stage.protocol = Protocol.TCP
+    await succession.host(answers_late)
+    client = await succession.old.connect()
+    await client.stream.send_eof()
+    await auntil(lambda: succession.old.proxy.gateway.upstreams.all()[0].in_flight)
+    await succession.happens()
+    await auntil(lambda: succession.old.proxy.gateway.heir is not None)
+    go.set()
+    assert await client.rest() == b"late"
+    await succession.is_over()
+    assert not succession.new.proxy.gateway.clients
+
+
+async def test_the_daemon_hears_that_a_draining_worker_is_busy_after_all(succession):
+    worker = await succession.old.upstream(talks)
+    for stage in (succession.old, succession.new):
+        await stage.apply(worker)
+    client = await websocket(succession.old)
+    for stage in (succession.old, succession.new):
+        await stage.apply(draining=[worker])
+    await succession.new.hears(Idle((worker.model.id,)))
+    assert not [each for each in succession.old.said if isinstance(each, Idle)]
+    await succession.happens()
+    await succession.new.hears(Busy((worker.model.id,)))
+    await succession.is_over()
+    await client.send(FRAME)
+    assert await client.exactly(len(FRAME)) == FRAME

@@ -154,8 +154,9 @@ class Daemon:
                 if not self._folder.mend():
                     log.warning("another daemon has taken over the state folder of this one")
                     continue
-                await doors.start(serve, str(self._places.socket), handlers.handle)
                 wanted.write(self._places.wanted, wanted.Wanted(self._services.config))
+                if not self._places.socket.exists():  # it may lie elsewhere, see Places
+                    await doors.start(serve, str(self._places.socket), handlers.handle)
             except (OSError, WebqxError) as error:
                 log.warning("cannot mend the state folder: %s", error)
                 continue

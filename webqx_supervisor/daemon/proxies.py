@@ -30,6 +30,7 @@ from webqx_supervisor.model.gateway import Table
 from webqx_supervisor.model.link import (
     Applied,
     Ask,
+    Busy,
     Idle,
     Inherit,
     Leave,
@@ -369,6 +370,8 @@ class Proxies:
                     proxy.idle.update(upstreams)
                 case Report():
                     proxy.report = message
+                case Busy(upstreams):
+                    proxy.idle.difference_update(upstreams)
                 case Lost() | Survived():
                     self._hear(message)
             self._registry.changed()

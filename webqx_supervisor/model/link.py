@@ -50,10 +50,7 @@ class Inherit:
 
 @dataclass(frozen=True, slots=True)
 class HandedClient:
-    """A client connection between two requests; `ahead` is what has been read of the next one.
-
-    `ahead` holds octets, as latin-1.
-    """
+    """A connection between two requests; `ahead` is what has been read of the next, as latin-1."""
 
     listener: str
     ip: str
@@ -61,10 +58,41 @@ class HandedClient:
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
-    """proxy -> its heir: these connections, whose file descriptors come along, are yours."""
+class HandedClients:
+    """proxy -> its heir: the connections that come along, a descriptor for each, are yours."""
 
     clients: tuple[HandedClient, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HandedTunnel:
+    """proxy -> its heir: the tunnel between the two connections that come along is yours.
+
+    They are the client's and the worker's; nothing is on its way in between. `frames` tells where a
+    WebSocket's frames stand, up and down: octets left of the payload, what there is of a header
+    (latin-1), whether a Close has passed.
+    """
+
+    listener: str
+    ip: str
+    upstream: str
+    service: str
+    method: str
+    target: str
+    seconds: float = 0.0
+    frames: tuple[tuple[int, str, bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """proxy -> the one it inherits from: one more of the tunnels, in their order, counts here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """proxy -> daemon: these draining upstreams have something in flight here, after all."""
+
+    upstreams: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +157,10 @@ Message = (
     | Share
     | Leave
     | Inherit
-    | Handed
+    | HandedClients
+    | HandedTunnel
+    | Inherited
+    | Busy
     | Ask
     | Applied
     | Idle

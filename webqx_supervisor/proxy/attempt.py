@@ -10,6 +10,7 @@ from webqx_supervisor.core.wire.writer import (
     render_request,
     render_response,
 )
+from webqx_supervisor.model.link import HandedTunnel
 from webqx_supervisor.net.channel import Broken, Channel, Stalled
 from webqx_supervisor.net.reactor import Task
 from webqx_supervisor.net.sockdiag import DEAF
@@ -277,12 +278,32 @@ class Attempt:
             await exchange.answer(self._first_octets(head))
             await channel.send_all(client.ahead, self._forwarding.response_timeout)
             client.ahead = b""
-            await tunnel.run()
+            if exchange.gateway.heir is not None:
+                tunnel.interrupt()
+            if await tunnel.run():
+                await self._hand_on(channel, tunnel)
         except Broken as broken:
             exchange.reason = f"tunnel: {broken}"
             if not isinstance(broken, Stalled):
                 client.channel.abort()  # a reset is passed on as one
         exchange.sent += tunnel.sent
+
+    async def _hand_on(self, channel: Channel, tunnel: Tunnel) -> None:
+        """Let another proxy go on with the tunnel, if it is not over."""
+        exchange, client = self._exchange, self._exchange.client
+        if exchange.gateway.heir is None:
+            return
+        head = self._head
+        exchange.reason = "handed on to another proxy"
+        entry = HandedTunnel(
+            client.door.name,
+            client.ip,
+            self._upstream.id,
+            self._group.service,
+            head.method.decode("latin-1"),
+            head.target.decode("latin-1"),
+        )
+        await exchange.gateway.heir.take_tunnel(client, channel, tunnel.handed(entry))
 
     def _first_octets(self, head: ResponseHead) -> bytes:
         """Return what the client gets before all that the tunnel carries."""

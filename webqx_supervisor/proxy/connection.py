@@ -88,7 +88,7 @@ async def _serve_next(gateway: Gateway, client: Client) -> bool:
         await _refuse_head(gateway, client, Refused(fault.status, fault.reason))
         return False
     if head is None:
-        return False
+        return not client.over
     client.busy = True
     exchange = Exchange(gateway, client, head)
     try:
@@ -113,22 +113,31 @@ def _head_at_hand(client: Client) -> RequestHead | None:
 
 
 async def _read_head(gateway: Gateway, client: Client) -> RequestHead | None:
-    """Read on until the head is whole; return None if the client ends. Raises Malformed, Broken."""
-    buffer, limits = client.ahead, client.door.limits
+    """Read on until the head is whole. Raises Malformed, Broken.
+
+    Returns None if the client ends, who is `over` then, or is to go on with another proxy.
+    """
+    channel, limits = client.channel, client.door.limits
     until = gateway.reactor.now + limits.head_timeout
     end = -1
     try:
         while end < 0:
-            data = await client.channel.recv(_PIECE, until - gateway.reactor.now)
+            data = channel.take(_PIECE)
+            if data is None:
+                if gateway.heir is not None:
+                    return None
+                await channel.ready(until - gateway.reactor.now)
+                continue
             if not data:
+                client.over = True
                 return None
-            searched = len(buffer)
-            client.ahead = buffer = buffer + data
-            end = find_head(buffer, limits.max_head, searched)
+            searched = len(client.ahead)
+            client.ahead += data
+            end = find_head(client.ahead, limits.max_head, searched)
     except Stalled:
         raise Malformed(408, "the request's head did not come in time") from None
-    client.ahead = buffer[end:]
-    return parse_request(buffer[:end])
+    octets, client.ahead = client.ahead[:end], client.ahead[end:]
+    return parse_request(octets)
 
 
 async def _serve(exchange: Exchange) -> None:

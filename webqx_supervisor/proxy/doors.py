@@ -7,13 +7,13 @@ from functools import partial
 
 from webqx_supervisor.core.wire.writer import render_error
 from webqx_supervisor.model.gateway import Limits, Listener, Protocol
-from webqx_supervisor.model.link import HandedClient
+from webqx_supervisor.model.link import HandedClient, HandedTunnel
 from webqx_supervisor.net import descriptors
 from webqx_supervisor.net.channel import Channel
 from webqx_supervisor.net.listeners import Acceptor
 from webqx_supervisor.proxy.accesslog import Record
 from webqx_supervisor.proxy.admission import Complaints, Headcount, close_some, idle_among
-from webqx_supervisor.proxy.connection import serve, talk_http
+from webqx_supervisor.proxy.connection import Talk, serve, talk_http
 from webqx_supervisor.proxy.gateway import Client, Gateway
 from webqx_supervisor.proxy.refusal import Refused
 from webqx_supervisor.proxy.stream import talk_tcp
@@ -106,19 +106,29 @@ class Doors:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._welcome(door, connected, peer[0])
 
+    def adopt_tunnel(self, handed: HandedTunnel, connected: socket.socket, talk: Talk) -> None:
+        """Go on with a tunnel of a proxy that leaves."""
+        door = self._doors.get(handed.listener) or Door(handed.listener)
+        client = self._client(door, connected, handed.ip)
+        client.busy = True
+        client.task = self._gateway.reactor.spawn(serve(self._gateway, client, talk))
+
     def adopt(self, handed: HandedClient, connected: socket.socket) -> None:
         """Go on with a client of a proxy that leaves; a listener that is gone keeps its clients."""
         door = self._doors.get(handed.listener) or Door(handed.listener)
         self._welcome(door, connected, handed.ip, handed.ahead.encode("latin-1"))
 
     def _welcome(self, door: Door, connected: socket.socket, ip: str, ahead: bytes = b"") -> None:
-        gateway = self._gateway
-        client = Client(Channel(gateway.reactor, connected), ip, door)
+        client = self._client(door, connected, ip)
         client.ahead = ahead
         talk = talk_http if door.protocol is Protocol.HTTP else talk_tcp
-        gateway.clients.add(client)
+        client.task = self._gateway.reactor.spawn(serve(self._gateway, client, talk))
+
+    def _client(self, door: Door, connected: socket.socket, ip: str) -> Client:
+        client = Client(Channel(self._gateway.reactor, connected), ip, door)
+        self._gateway.clients.add(client)
         door.headcount.enter(client.ip)
-        client.task = gateway.reactor.spawn(serve(gateway, client, talk))
+        return client
 
     def _refusal(self, door: Door, fd: int, ip: str) -> Refused | None:
         """Return why a client cannot be let in, None if it can: room is made where it must be."""

@@ -11,7 +11,7 @@ from webqx_supervisor.core.routing import Router
 from webqx_supervisor.core.wire.headers import forwarded_block
 from webqx_supervisor.core.wire.writer import date_field
 from webqx_supervisor.model.gateway import Limits, Route, Table
-from webqx_supervisor.model.link import Message
+from webqx_supervisor.model.link import HandedTunnel, Message
 from webqx_supervisor.net.channel import Channel
 from webqx_supervisor.net.poller import BROKEN
 from webqx_supervisor.net.reactor import Reactor, Task
@@ -69,6 +69,9 @@ class Heir(Protocol):
 
     def take(self, client: Client) -> None:
         """Take over its connection."""
+
+    async def take_tunnel(self, client: Client, channel: Channel, entry: HandedTunnel) -> None:
+        """Take over a tunnel, to the worker behind `channel`."""
 
 
 class Gateway:

@@ -1,90 +1,104 @@
 """A proxy that leaves hands its clients on to the one that takes its place.
 
 Between two requests a connection is no more than a descriptor and the octets that the client has
-sent ahead; so it goes to the other process as it is, and the client notices nothing. What is in
-the middle of an exchange finishes here first.
+sent ahead, and a tunnel with nothing on its way is two descriptors; so they go to the other process
+as they are, and the client notices nothing. What is in the middle of an exchange finishes here.
 """
 
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
 
 import trio
 
 from webqx_supervisor.control.link import Link, LinkClosed
-from webqx_supervisor.model.link import Handed, HandedClient, Message
+from webqx_supervisor.model.link import HandedClient, HandedClients, HandedTunnel, Inherited
+from webqx_supervisor.net.channel import Channel
+from webqx_supervisor.net.reactor import DeadlinePassed, Reactor, Task
 from webqx_supervisor.proxy.gateway import Client
 
 AT_ONCE = 64
-"""Connections in one message: with as many octets ahead as a head may have it stays small."""
+"""Connections in one message."""
+PATIENCE = 5.0
+"""s for which a tunnel that was handed on is counted here, unless the heir confirms it."""
 
 _LOG = logging.getLogger(__name__)
 
 
 class Handover:
-    """The side that leaves. `take` is called by the connections, `run` sends what they gave."""
+    """The side that leaves: connections and tunnels give themselves, `run` sends them."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, reactor: Reactor, link: Link) -> None:
+        self._reactor = reactor
         self._link = link
-        self._pending: list[tuple[HandedClient, socket.socket]] = []
+        self._clients: deque[tuple[HandedClient, socket.socket]] = deque()
+        self._tunnels: deque[tuple[HandedTunnel, tuple[socket.socket, socket.socket]]] = deque()
         self._more = trio.Event()
         self._sending = trio.Lock()
+        self._unconfirmed: deque[Task] = deque()
 
     def take(self, client: Client) -> None:
         """Take over the connection of a client that is between two requests."""
         ahead = client.ahead.decode("latin-1")
         entry = HandedClient(client.door.name, client.ip, ahead)
-        self._pending.append((entry, client.channel.detach()))
+        self._clients.append((entry, client.channel.detach()))
         self._more.set()
+
+    async def take_tunnel(self, client: Client, channel: Channel, entry: HandedTunnel) -> None:
+        """Take over a tunnel; return when the heir counts it, so that its worker is never idle."""
+        self._unconfirmed.append(self._reactor.current)
+        self._tunnels.append((entry, (client.channel.detach(), channel.detach())))
+        self._more.set()
+        try:
+            await self._reactor.wait(PATIENCE)
+        except DeadlinePassed:
+            _LOG.warning("the heir has not confirmed a tunnel to %s", entry.upstream)
 
     async def run(self) -> None:
         """Send whatever is taken, until cancelled."""
-        while True:
-            await self._more.wait()
-            self._more = trio.Event()
-            await self.flush()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._hear)
+            while True:
+                await self._more.wait()
+                self._more = trio.Event()
+                await self.flush()
 
     async def flush(self) -> None:
         """Return when all that has been taken so far is sent; with nobody there it is closed."""
         async with self._sending:
-            while self._pending:
-                batch, self._pending = self._pending[:AT_ONCE], self._pending[AT_ONCE:]
-                await self._send(batch)
+            while self._clients or self._tunnels:
+                if self._tunnels:
+                    entry, ends = self._tunnels.popleft()
+                    await self._send(entry, ends)
+                count = min(AT_ONCE, len(self._clients))
+                batch = [self._clients.popleft() for _ in range(count)]
+                if batch:
+                    entries = tuple(entry for entry, _ in batch)
+                    await self._send(HandedClients(entries), [each for _, each in batch])
 
     async def finish(self) -> None:
         """Send all that has been taken, and tell the heir that no more comes."""
         await self.flush()
         self._link.close()
 
-    async def _send(self, batch: Sequence[tuple[HandedClient, socket.socket]]) -> None:
-        message = Handed(tuple(entry for entry, _ in batch))
+    async def _send(
+        self, message: HandedClients | HandedTunnel, sockets: Sequence[socket.socket]
+    ) -> None:
+        self._reactor.give_way()  # there may be thousands, and traffic beside
         try:
-            await self._link.send(message, [taken.fileno() for _, taken in batch])
+            await self._link.send(message, [each.fileno() for each in sockets])
         except LinkClosed:
-            _LOG.warning("%d connections are closed: nobody takes them", len(batch))
+            _LOG.warning("%d connections are lost: nobody takes them", len(sockets))
         finally:
-            for _, taken in batch:
-                taken.close()
+            for each in sockets:
+                each.close()
 
-
-async def inherit(link: Link, adopt: Callable[[HandedClient, socket.socket], None]) -> None:
-    """Take over what the proxy on the other side of `link` hands on, until it has ended."""
-    with link:
+    async def _hear(self) -> None:
         while True:
             try:
-                message, fds = await link.receive()
+                message, _ = await self._link.receive()
             except LinkClosed:
                 return
-            _adopt_all(message, fds, adopt)
-
-
-def _adopt_all(
-    message: Message, fds: Sequence[int], adopt: Callable[[HandedClient, socket.socket], None]
-) -> None:
-    handed = [socket.socket(fileno=fd) for fd in fds]
-    if not isinstance(message, Handed) or len(message.clients) != len(handed):
-        for each in handed:
-            each.close()
-        return
-    for client, connected in zip(message.clients, handed, strict=True):
-        adopt(client, connected)
+            if isinstance(message, Inherited) and self._unconfirmed:
+                self._reactor.schedule(self._unconfirmed.popleft())

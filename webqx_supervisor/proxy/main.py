@@ -33,7 +33,10 @@ from webqx_supervisor.net.tally import Grid
 from webqx_supervisor.proxy.accesslog import AccessLog
 from webqx_supervisor.proxy.doors import Doors
 from webqx_supervisor.proxy.gateway import Gateway
-from webqx_supervisor.proxy.handover import Handover, inherit
+from webqx_supervisor.proxy.handover import Handover
+from webqx_supervisor.proxy.inheritance import inherit
+from webqx_supervisor.proxy.tunnel import FAREWELL, Tunnel
+from webqx_supervisor.proxy.upstream import ENDING_TIME
 
 SIGNALLED_LEAVE = 30.0
 """s that SIGTERM leaves to what is in flight."""
@@ -78,6 +81,8 @@ class Proxy:
             self._doors.close()
             with trio.move_on_after(self._leave_timeout):
                 await self._see_clients_off()
+            if self.gateway.clients:  # the time is over, also for what has no end
+                await self._end_endless()
             if self._handover is not None:
                 await self._handover.finish()
             nursery.cancel_scope.cancel()
@@ -87,8 +92,7 @@ class Proxy:
         gateway = self.gateway
 
         async def dismiss_the_quiet() -> None:
-            for upstream in gateway.upstreams.all():
-                upstream.close_endless(self._leave_code)
+            self._close_endless()
             for client in gateway.clients:
                 if not client.busy and client.task is not None:
                     client.task.hurry(QUIET)
@@ -101,13 +105,25 @@ class Proxy:
             self.reactor.spawn(dismiss_the_quiet())
         await gateway.empty()
 
+    async def _end_endless(self) -> None:
+        self._close_endless()
+        with trio.move_on_after(ENDING_TIME + FAREWELL):
+            await self.gateway.empty()
+
+    def _close_endless(self) -> None:
+        for upstream in self.gateway.upstreams.all():
+            upstream.close_endless(self._leave_code)
+
     async def _hand_over(self, heir: Handover) -> None:
         """Give every client to the heir: now those who wait, the others after their exchange."""
         self.gateway.heir = heir
-        for client in list(self.gateway.clients):
-            if not client.busy and not client.over and client.task is not None:
-                heir.take(client)
-                client.task.cancel()
+        for client in self.gateway.clients:
+            if not client.busy and client.task is not None:
+                self.reactor.schedule(client.task)  # it sees for itself
+        for upstream in self.gateway.upstreams.all():
+            for each in upstream.endless():
+                if isinstance(each, Tunnel):
+                    each.interrupt()
 
     async def _listen(self) -> None:
         try:
@@ -133,10 +149,13 @@ class Proxy:
             case Leave(timeout):
                 self._leave_timeout, self._leave_code = timeout, message.code
                 if message.heir and sockets:
-                    self._handover = Handover(Link(sockets[0]))
+                    self._handover = Handover(self.reactor, Link(sockets[0]))
                 self._leave.set()
             case Inherit() if sockets:
-                self._nursery.start_soon(inherit, Link(sockets[0]), self._doors.adopt)
+                predecessor = Link(sockets[0])
+                self._nursery.start_soon(
+                    inherit, predecessor, self._link, self.gateway, self._doors
+                )
             case _:
                 _LOG.warning("not for a proxy: %r", message)
 

@@ -1,5 +1,6 @@
 """One client connection of a TCP listener: a tunnel to the first upstream that accepts it."""
 
+from webqx_supervisor.model.link import HandedTunnel
 from webqx_supervisor.net.channel import Broken, Channel, Stalled
 from webqx_supervisor.net.poller import BROKEN
 from webqx_supervisor.proxy.accesslog import Record
@@ -72,7 +73,15 @@ class Stream:
             seconds = group.forwarding.tunnel_timeout
             tunnel = Tunnel(gateway.reactor, self._client.channel, channel, seconds)
             upstream.begin_endless(channel, tunnel)
-            await tunnel.run()
+            if gateway.heir is not None:
+                tunnel.interrupt()
+            if await tunnel.run() and gateway.heir is not None:
+                self._reason = "handed on to another proxy"
+                client = self._client
+                entry = HandedTunnel(
+                    client.door.name, client.ip, upstream.id, group.service, "TCP", ""
+                )
+                await gateway.heir.take_tunnel(client, channel, tunnel.handed(entry))
         finally:
             if channel is not None:
                 upstream.end_endless(channel)

@@ -33,9 +33,12 @@ cdef class Tunnel:
     cdef public Task _task
     cdef public int _code
     cdef public double _dismissed_at
+    cdef public bint _interrupted
 
     cpdef follow_frames(self, bytes up, bytes down)
     cpdef dismiss(self, int code)
+    cpdef interrupt(self)
+    cpdef _wake(self)
     cpdef bint _has_parted(self) except -1
     cpdef double _until(self)
     cpdef _judge(self)

@@ -4,7 +4,10 @@ There may be thousands, mostly idle. So one task carries both directions, and wh
 needs for its octets, it has only while there are some.
 """
 
+from dataclasses import replace
+
 from webqx_supervisor.core.wire.websocket import FrameFollower, close_frame
+from webqx_supervisor.model.link import HandedTunnel
 from webqx_supervisor.net.channel import PIECE, RUN, Broken, Channel, Stalled
 from webqx_supervisor.net.pipe import Pipe, open_pipe
 from webqx_supervisor.net.reactor import DeadlinePassed, Reactor, Task
@@ -145,6 +148,7 @@ class Tunnel:
         "_code",
         "_dismissed_at",
         "_down",
+        "_interrupted",
         "_reactor",
         "_seconds",
         "_task",
@@ -164,6 +168,7 @@ class Tunnel:
         self._task: Task | None = None  # while it waits
         self._code = 0
         self._dismissed_at = 0.0
+        self._interrupted = False
 
     def follow_frames(self, up: bytes, down: bytes) -> None:
         """Take both directions for WebSocket frames; `up` and `down` have been carried before."""
@@ -176,17 +181,36 @@ class Tunnel:
         if not self._code:
             self._code = code
             self._dismissed_at = self._reactor.now
-            if self._task is not None:
-                self._reactor.schedule(self._task)
+            self._wake()
+
+    def interrupt(self) -> None:
+        """Have run() return as soon as nothing is on the way, for another process to go on."""
+        self._interrupted = True
+        self._wake()
+
+    def restore(self, frames: tuple[tuple[int, str, bool], ...]) -> None:
+        """Go on where another process has stopped; `frames` is what handed() gave there."""
+        if frames:
+            ways = (self._up, self._down)
+            for way, (left, head, closed) in zip(ways, frames, strict=True):
+                way.follower = FrameFollower(left, head.encode("latin-1"), closed=closed)
+
+    def handed(self, entry: HandedTunnel) -> HandedTunnel:
+        """Return `entry` with where the frames stand now."""
+        followers = [way.follower for way in (self._up, self._down) if way.follower is not None]
+        states = [follower.state() for follower in followers]
+        frames = tuple((left, head.decode("latin-1"), closed) for left, head, closed in states)
+        return replace(entry, seconds=self._seconds, frames=frames)
 
     @property
     def sent(self) -> int:
         """Octets carried to the client."""
         return self._down.moved
 
-    async def run(self) -> None:
-        """Carry until both directions have ended.
+    async def run(self) -> bool:
+        """Carry until both directions have ended; return False.
 
+        When it was interrupted, return True as soon as nothing is on the way: it is not over.
         Raises Broken when one end breaks, Stalled when both are silent for too long, or when one
         end refuses for too long what the other one has sent.
         """
@@ -196,7 +220,9 @@ class Tunnel:
                 up.carry(self._reactor.now)
                 down.carry(self._reactor.now)
                 if (up.over and down.over) or (self._code and self._has_parted()):
-                    return
+                    return False
+                if self._interrupted and up.is_clean() and down.is_clean():
+                    return True
                 if up.could_go_on() or down.could_go_on():
                     await self._reactor.yield_turn()
                 else:
@@ -204,6 +230,10 @@ class Tunnel:
         finally:
             up.end()
             down.end()
+
+    def _wake(self) -> None:
+        if self._task is not None:
+            self._reactor.schedule(self._task)
 
     async def _wait(self) -> None:
         for channel in (self._client, self._upstream):

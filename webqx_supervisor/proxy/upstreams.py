@@ -56,6 +56,10 @@ class Upstreams:
         """Return the group of a service, or None."""
         return self._groups.get(service)
 
+    def find(self, upstream: str) -> LiveUpstream | None:
+        """Return the upstream of this id, or None."""
+        return self._upstreams.get(upstream)
+
     def all(self) -> Sequence[LiveUpstream]:
         """Return every upstream of the table."""
         return tuple(self._upstreams.values())
