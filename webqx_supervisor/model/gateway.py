@@ -153,6 +153,8 @@ class UpstreamGroup:
     balance: Balance = field(default_factory=Balance)
     slot: int = -1
     """Where all proxies note who waits for a worker of this service; -1: each for itself."""
+    hang_timeout: float = 0.0
+    """A worker silent for so long while requests wait for it is reported; 0: none is."""
 
 
 @dataclass(frozen=True, slots=True)
