@@ -25,7 +25,7 @@ from webqx_supervisor.model.gateway import (
     UpstreamGroup,
     UpstreamState,
 )
-from webqx_supervisor.model.link import Applied, Message, TableMessage
+from webqx_supervisor.model.link import Applied, Ask, Message, Report, TableMessage
 from webqx_supervisor.net.listeners import listen
 from webqx_supervisor.proxy.main import Proxy
 
@@ -171,6 +171,7 @@ class Stage:
         self.forwarding = Forwarding()
         self.balance = Balance()
         self.slot = -1
+        self.hang_timeout = 0.0
         self.protocol = Protocol.HTTP
         self.listening = listen("127.0.0.1:0")
         self.port: int = self.listening.getsockname()[1]
@@ -179,6 +180,7 @@ class Stage:
         self._listening_scope = trio.CancelScope()
         self._nursery = nursery
         self._sent_socket = False
+        self._tickets = 0
 
     async def upstream(self, script: Script, name: str = "1") -> ScriptedUpstream:
         """Start a worker; it is in no table yet."""
@@ -211,7 +213,14 @@ class Stage:
             for each in upstreams_in_it
         ]
         group = UpstreamGroup(
-            "api", (*up, *drained), self.forwarding, expecting, reason, self.balance, self.slot
+            "api",
+            (*up, *drained),
+            self.forwarding,
+            expecting,
+            reason,
+            self.balance,
+            self.slot,
+            self.hang_timeout,
         )
         listener = Listener("web", ("here",), self.protocol, self.limits)
         table = Table(self.version, (listener,), (Route("web", "api"),), (group,))
@@ -235,6 +244,18 @@ class Stage:
         with trio.fail_after(SECONDS):
             async with self._heard:
                 while message not in self.said:
+                    await self._heard.wait()
+
+    async def report(self) -> Report:
+        """Ask for the figures of this moment."""
+        self._tickets += 1
+        await self.link.send(Ask(self._tickets))
+        with trio.fail_after(SECONDS):
+            async with self._heard:
+                while True:
+                    for said in reversed(self.said):
+                        if isinstance(said, Report) and said.ticket == self._tickets:
+                            return said
                     await self._heard.wait()
 
     async def connect(self) -> Peer:
