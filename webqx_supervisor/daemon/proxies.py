@@ -25,7 +25,17 @@ from webqx_supervisor.daemon.sockets import Key, ListeningSockets
 from webqx_supervisor.daemon.tallies import Tallies
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.gateway import Table
-from webqx_supervisor.model.link import Applied, Ask, Idle, Leave, Report, Share, TableMessage
+from webqx_supervisor.model.link import (
+    Applied,
+    Ask,
+    Count,
+    Idle,
+    Leave,
+    Report,
+    Share,
+    Silent,
+    TableMessage,
+)
 from webqx_supervisor.process import spawn
 
 log = logging.getLogger(__name__)
@@ -87,6 +97,7 @@ class Proxies:
         self._last_requests = LAST_REQUESTS
         self._nursery: trio.Nursery | None = None
         self._let_go = trio.Event()
+        self._silences: dict[str, trio.Event] = {}
         self.running: list[Proxy] = []
 
     def adopt(self, found: Iterable[Proxy], inherited: dict[str, list[int]]) -> None:
@@ -150,6 +161,21 @@ class Proxies:
             if count.upstream == upstream
         ]
         return sum(c.in_flight for c in counts), sum(c.answered for c in counts)
+
+    async def silence(self, upstream: str) -> None:
+        """Return when a proxy says from now on that it is silent while requests wait for it."""
+        said = self._silences[upstream] = trio.Event()
+        try:
+            await said.wait()
+        finally:
+            del self._silences[upstream]
+
+    async def counts(self) -> tuple[Count, ...] | None:
+        """Return the figures of all proxies, None if one of them gave none."""
+        reports = await self.reports()
+        if len(reports) < len(self.running):
+            return None
+        return tuple(count for report in reports for count in report.counts)
 
     async def reports(self) -> list[Report]:
         """Ask all proxies for their figures; those that are too slow are left out."""
@@ -317,6 +343,9 @@ class Proxies:
                     proxy.idle.update(upstreams)
                 case Report():
                     proxy.report = message
+                case Silent(upstreams):
+                    for each in self._silences.keys() & set(upstreams):
+                        self._silences[each].set()
             self._registry.changed()
 
 

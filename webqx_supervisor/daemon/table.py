@@ -46,4 +46,5 @@ def _group(supervisor: Supervisor, forwarding: Forwarding, balance: Balance) -> 
         expecting=supervisor.expecting,
         reason=supervisor.reason,
         balance=balance,
+        hang_timeout=supervisor.service.health.hang_timeout,
     )
