@@ -50,15 +50,20 @@ def test_a_reason_to_spare_it_is_enough(own):
     "peer",
     [
         replace(WELL, heard_at=NOW - 15.1),
+        replace(WELL, heard_at=NOW - 70.1, waiting=0),
         replace(WELL, heard_at=0.0),
         replace(WELL, heard_at=None),
         replace(WELL, upstream="web:2@200"),
         replace(WELL, upstream=ME),
     ],
-    ids=["silent as well", "never asked", "unknown", "of another service", "itself"],
+    ids=["silent too", "long idle", "never asked", "unknown", "of another service", "itself"],
 )
 def test_without_a_peer_that_answers_nobody_is_judged(peer):
     assert judged(SILENT, peer) is None
+
+
+def test_a_peer_that_has_answered_all_it_was_asked_not_long_before_will_do():
+    assert judged(SILENT, replace(WELL, heard_at=NOW - 69.9, waiting=0)) is not None
 
 
 def test_a_lone_worker_is_never_judged():

@@ -38,7 +38,7 @@ class Traffic:
         await trio.lowlevel.checkpoint()
         now = time.monotonic()
         mine = Count(self.worker, 2, 0, 2, self.mine, now - self.mine)
-        peer = Count("api:2@2", 0, 9, heard_at=now - self.peers)
+        peer = Count("api:2@2", 1, 9, 1, heard_at=now - self.peers)
         return (mine, peer) if self.known else None
 
     async def silence(self, upstream: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from webqx_supervisor.model.link import Count
 
 RECENT = 0.5
-"""The last part of the silence in which another worker must have answered something.
+"""The last part of the time-out in which another worker with waiting requests must have answered.
 
 Were it all of the silence, workers that one slow database silences one after the other would each
 be taken for the only silent one.
@@ -53,11 +53,23 @@ def silence(
     )
     if seconds <= 0 or seconds < hang_timeout:
         return None
-    since = now - hang_timeout * RECENT
-    peers = (count.heard_at for count in known if count.upstream != worker)
-    if not any(at is not None and at > since for at in peers):
+    peers = [count for count in known if count.upstream != worker]
+    if not any(_answers(peer, now - seconds, now, hang_timeout) for peer in peers):
         return None
     return Silence(seconds, sum(count.waiting for count in own))
+
+
+def _answers(peer: Count, since: float, now: float, hang_timeout: float) -> bool:
+    """Say whether it answers, beside one that is silent `since` then.
+
+    With requests waiting, it must have answered of late. With none, it has answered all that it was
+    asked, and that need only not be long ago: its clients may all wait for the one that hangs.
+    """
+    if peer.heard_at is None:
+        return False
+    if peer.waiting:
+        return peer.heard_at > now - hang_timeout * RECENT
+    return peer.heard_at > since - hang_timeout
 
 
 def hangs(silence: Silence, *, busy: bool, patience: float) -> bool:
