@@ -26,7 +26,7 @@ from webqx_supervisor.model.gateway import (
     UpstreamGroup,
     UpstreamState,
 )
-from webqx_supervisor.model.link import Applied, Message, TableMessage
+from webqx_supervisor.model.link import Applied, Ask, Message, Report, TableMessage
 from webqx_supervisor.net.listeners import listen
 from webqx_supervisor.proxy.main import Proxy
 
@@ -175,6 +175,7 @@ class Stage:
         self.slot = -1
         self.suspects: tuple[str, ...] = ()
         self.quarantined: tuple[str, ...] = ()
+        self.hang_timeout = 0.0
         self.protocol = Protocol.HTTP
         self.listening = listen("127.0.0.1:0")
         self.port: int = self.listening.getsockname()[1]
@@ -183,6 +184,7 @@ class Stage:
         self._listening_scope = trio.CancelScope()
         self._nursery = nursery
         self._sent_socket = False
+        self._tickets = 0
 
     async def upstream(self, script: Script, name: str = "1") -> ScriptedUpstream:
         """Start a worker; it is in no table yet."""
@@ -224,6 +226,7 @@ class Stage:
             self.slot,
             self.suspects,
             self.quarantined,
+            self.hang_timeout,
         )
         listener = Listener("web", ("here",), self.protocol, self.limits)
         table = Table(self.version, (listener,), (Route("web", "api"),), (group,))
@@ -256,6 +259,18 @@ class Stage:
                 while len(found := [each for each in self.said if isinstance(each, kind)]) < count:
                     await self._heard.wait()
         return found
+
+    async def report(self) -> Report:
+        """Ask for the figures of this moment."""
+        self._tickets += 1
+        await self.link.send(Ask(self._tickets))
+        with trio.fail_after(SECONDS):
+            async with self._heard:
+                while True:
+                    for said in reversed(self.said):
+                        if isinstance(said, Report) and said.ticket == self._tickets:
+                            return said
+                    await self._heard.wait()
 
     async def connect(self) -> Peer:
         stream = await trio.open_tcp_stream("127.0.0.1", self.port)

@@ -14,6 +14,7 @@ from webqx_supervisor.daemon.probe import Answer
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.daemon.worker import Worker
+from webqx_supervisor.model.link import Count
 from webqx_supervisor.model.service import Health, RestartPolicy, Service, Stop
 from webqx_supervisor.process.output import Output
 
@@ -64,6 +65,13 @@ def scene(folder: Path, output: Output) -> Scene:
         await trio.lowlevel.checkpoint()
         return 0, 0
 
+    async def counts() -> tuple[Count, ...] | None:
+        await trio.lowlevel.checkpoint()
+        return None
+
+    async def silence(_: str) -> None:
+        await trio.sleep_forever()
+
     prober, saved, registry = FakeProber(), [], Registry()
     resources = Resources(
         registry=registry,
@@ -73,6 +81,8 @@ def scene(folder: Path, output: Output) -> Scene:
         logs=folder,
         idle=until_idle,
         traffic=traffic,
+        counts=counts,
+        silence=silence,
         save=lambda: saved.append("saved"),
         evidence=Evidence(registry, folder / "deaths.json"),
     )

@@ -154,6 +154,15 @@ def test_a_request_over_which_worker_after_worker_dies_is_refused(world):
     assert world.evidence.quarantined("api") == []
 
 
+def test_many_of_a_kind_at_one_death_count_once(world):
+    for _ in range(5):
+        world.lost(1)
+    world.died(1)
+    for _ in range(5):
+        world.lost(1)
+    assert world.evidence.suspects("api") == (("print of /",), ())
+
+
 def test_a_request_that_is_answered_in_between_is_not(world):
     for pid in range(10):
         world.lost(pid)

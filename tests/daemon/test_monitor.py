@@ -39,6 +39,10 @@ class Patient:
         assert started.process.pid == os.getpid()
         self.story.append(f"ended: {verdict}")
 
+    async def hung(self, started, reason):
+        assert started.process.pid == os.getpid()
+        self.story.append(f"hung: {reason}")
+
 
 @pytest.fixture
 def patient() -> Patient:
@@ -90,7 +94,7 @@ async def test_one_that_gives_no_answer_leaves_the_rotation_and_is_then_ended(
     autojump_clock, patient, stage, answer
 ):
     story = await watch(patient, stage, *[answer] * 9)
-    assert story == [f"ill: {answer.text}", f"ended: hung: {answer.text}, 4 times in a row"]
+    assert story == [f"ill: {answer.text}", f"hung: {answer.text}, 4 times in a row"]
 
 
 async def test_one_that_answers_others_is_spared_for_ever(autojump_clock, patient, stage):
@@ -117,7 +121,7 @@ async def test_one_that_burns_cpu_with_requests_in_flight_is_spared_for_its_pati
     stage.resources = replace(stage.resources, traffic=traffic)
     assert await watch(patient, stage, *[SILENT] * 9) == []
     story = await watch(patient, stage, *[SILENT] * 15)
-    assert [line.split(":")[0] for line in story] == ["ill", "ended"]
+    assert [line.split(":")[0] for line in story] == ["ill", "hung"]
 
 
 async def test_without_a_path_nothing_is_probed(autojump_clock, patient, stage):

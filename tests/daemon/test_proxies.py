@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 import trio.testing
-from helpers import free_port
+from helpers import auntil, free_port
 
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.control.link import Link
-from webqx_supervisor.daemon.proxies import Proxies, Proxy
+from webqx_supervisor.daemon.proxies import Proxies
+from webqx_supervisor.daemon.proxy import Proxy
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.model.exits import Exit
@@ -24,7 +25,17 @@ from webqx_supervisor.model.gateway import (
     Upstream,
     UpstreamGroup,
 )
-from webqx_supervisor.model.link import Applied, Ask, Idle, Leave, Report, Share, TableMessage
+from webqx_supervisor.model.link import (
+    Applied,
+    Ask,
+    Count,
+    Idle,
+    Leave,
+    Report,
+    Share,
+    Silent,
+    TableMessage,
+)
 from webqx_supervisor.net.tally import Grid, Tally
 from webqx_supervisor.process.identity import Identity
 
@@ -256,6 +267,34 @@ async def test_figures_come_from_those_that_answer_this_question(play, actors):
             nursery.start_soon(answer)
             reports = await play.proxies.reports()
         assert [report.pid for report in reports] == [actors[0].process.pid]
+
+
+async def test_a_silence_is_heard_by_whoever_waits_for_that_one(play, actors):
+    async with play.of(*actors):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(play.proxies.silence, "api:2@2")
+            nursery.start_soon(play.proxies.silence, "api:1@1")
+            await trio.testing.wait_all_tasks_blocked()
+            await actors[1].link.send(Silent(("api:1@1", "web:1@3")))
+            await auntil(lambda: len(nursery.child_tasks) == 1)
+            nursery.cancel_scope.cancel()
+        assert not play.proxies._silences
+
+
+async def test_counts_are_all_or_none(play, actors):
+    count = Count("api:1@1", 2, 3, 1, 0.5, 7.25)
+
+    async def answer(actor: Actor) -> None:
+        ticket = (await actor.hear(Ask)).ticket
+        await actor.link.send(Report(ticket, actor.process.pid, 3, 9, (count,)))
+
+    async with play.of(*actors[:2]), trio.open_nursery() as nursery:
+        nursery.start_soon(answer, actors[0])
+        assert await play.proxies.counts() is None
+        nursery.start_soon(answer, actors[0])
+        nursery.start_soon(answer, actors[1])
+        await actors[1].hear(Ask)  # the one it did not answer
+        assert await play.proxies.counts() == (count, count)
 
 
 async def test_leaving_waits_for_one_that_is_just_being_started(play):

@@ -53,6 +53,7 @@ async def test_the_table_carries_version_listeners_routes_and_the_services_own_p
             CONFIG.routes,
         )
         assert table.groups[0].forwarding == FORWARDING
+        assert table.groups[0].hang_timeout == supervisor.service.health.hang_timeout > 0
 
 
 async def test_a_stopped_service_is_refused_at_once_and_with_a_reason(stage):

@@ -6,10 +6,11 @@ import trio
 from fakes import SLEEP, living, service
 from helpers import auntil, free_port
 
+from webqx_supervisor.daemon import launch
 from webqx_supervisor.daemon.probe import Answer
 from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.gateway import UpstreamState
-from webqx_supervisor.model.service import RestartPolicy
+from webqx_supervisor.model.service import Health, RestartPolicy
 from webqx_supervisor.model.status import WorkerState
 from webqx_supervisor.process.identity import Identity, alive
 
@@ -71,6 +72,42 @@ async def test_a_fault_of_ours_ends_the_process_and_leaves_the_place_to_another(
         stage.prober.answer = lambda: Answer(200, "well")
         worker.nudge()
         await stage.until(lambda: worker.state is WorkerState.RUNNING)
+
+
+DUMPS = "trap 'echo here' USR1; echo up; while :; do sleep 0.01; done"
+
+
+async def test_one_that_hangs_says_where_and_is_replaced(stage):
+    hanging = replace(service("sh", "-c", DUMPS), health=Health(dump_signal="SIGUSR1"))
+    async with living(Worker(hanging, 1, free_port(), stage.resources)) as worker:
+        log = launch.log_file(stage.resources.logs, "api", 1)
+        await stage.until(lambda: worker.state is WorkerState.RUNNING)
+        await auntil(lambda: "up" in log.read_text())
+        first = worker.started
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(worker.hung, first, "no byte")
+            await stage.until(lambda: "hung" in stage.kinds)
+            assert worker.upstream is None or worker.upstream.state is UpstreamState.DRAINING
+            assert worker.reason == "hung: no byte"
+        await stage.until(lambda: worker.restarts == 1 and worker.state is WorkerState.RUNNING)
+        assert not alive(first.process.identity)
+        assert "here" in log.read_text()
+        told = {event.kind: event.text for event in stage.resources.registry.events()}
+        assert told["hung"] == "no byte"
+        assert told["exited"].startswith(f"hung: no byte; pid {first.process.pid} killed by")
+
+
+async def test_one_that_its_dump_ends_is_still_told_to_have_hung(stage):
+    hanging = replace(service(), health=Health(dump_signal="SIGABRT"))
+    async with living(Worker(hanging, 1, None, stage.resources)) as worker:
+        await stage.until(lambda: worker.state is WorkerState.RUNNING)
+        first = worker.started
+        os.kill(worker.pid, signal.SIGSTOP)
+        await worker.hung(first, "no byte")
+        await stage.until(lambda: worker.restarts == 1)
+        told = {event.kind: event.text for event in stage.resources.registry.events()}
+        assert told["exited"].startswith("hung: no byte; pid")
+        assert "SIGABRT" in told["exited"]
 
 
 async def test_a_missing_program_is_fatal_and_a_start_by_hand_tries_again(stage):

@@ -10,7 +10,7 @@ from stage import Peer, Stage, echo, ok, open_stage, request
 
 from webqx_supervisor.control.link import Link
 from webqx_supervisor.model.gateway import Listener, Route, Table, Upstream, UpstreamGroup
-from webqx_supervisor.model.link import Applied, Ask, Count, Leave, Report, TableMessage
+from webqx_supervisor.model.link import Applied, Count, Leave, TableMessage
 from webqx_supervisor.net.listeners import listen
 
 
@@ -21,9 +21,10 @@ async def test_a_report_tells_the_figures(stage: Stage):
     for _ in range(2):
         await client.send(request())
         await client.answer()
-    await stage.link.send(Ask(7))
-    counts = (Count(worker.model.id, 0, 2),)
-    await stage.hears(Report(7, os.getpid(), connections=1, requests=2, counts=counts))
+    report = await stage.report()
+    assert (report.pid, report.connections, report.requests) == (os.getpid(), 1, 2)
+    (count,) = report.counts
+    assert count == Count(worker.model.id, 0, 2, heard_at=count.heard_at)
 
 
 async def test_a_listener_that_the_table_no_longer_names_is_closed_its_clients_stay(stage: Stage):

@@ -95,6 +95,16 @@ class Health(Section):
         default=_time(_HEALTH.patience),
         description="How long a silent worker is spared while it visibly works.",
     )
+    hang_timeout: Duration = Field(
+        default=_time(_HEALTH.hang_timeout),
+        description="A worker whose requests get no byte for so long, while other workers of the "
+        "service answer, is replaced: longer than the longest wait for an answer; 0 means never.",
+    )
+    dump_signal: Annotated[str, AfterValidator(fields.signal_name)] | None = Field(
+        default=None,
+        description="Sent to a worker that hangs before it is stopped, so that it writes to its "
+        "log where; by default none.",
+    )
 
 
 class Stop(Section):

@@ -17,7 +17,8 @@ from webqx_supervisor.control.link import Link, LinkClosed
 from webqx_supervisor.daemon.journal import Entries, Order, ProxyEntry, WorkerEntry
 from webqx_supervisor.daemon.launch import STREAMS, Resources, Started, collect, forget, stored_name
 from webqx_supervisor.daemon.orphans import Orphans
-from webqx_supervisor.daemon.proxies import LAST_REQUESTS, LINK, Proxy
+from webqx_supervisor.daemon.proxies import LAST_REQUESTS
+from webqx_supervisor.daemon.proxy import LINK, Proxy
 from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.daemon.worker import Worker

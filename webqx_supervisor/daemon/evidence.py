@@ -54,6 +54,8 @@ class _Case:
     requests: deque[LostRequest] = field(default_factory=lambda: deque(maxlen=REQUESTS))
     limit: int = 0
     """How many deaths its requests may cause, once it is dead and they may be to blame; or 0."""
+    blamed: set[str] = field(default_factory=set)
+    """The fingerprints that this death has been counted for: once, however many there were."""
 
 
 class Evidence:
@@ -186,6 +188,10 @@ class Evidence:
         return case
 
     def _suspect(self, upstream: str, request: LostRequest, limit: int) -> None:
+        blamed = self._case(upstream).blamed
+        if request.fingerprint in blamed:
+            return
+        blamed.add(request.fingerprint)
         service, now = upstream.partition(":")[0], self._wall_clock()
         quarantine = self._quarantines.setdefault(service, Quarantine())
         deaths = quarantine.died(request.fingerprint, now, limit)

@@ -16,6 +16,7 @@ from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.model.errors import CannotStart
+from webqx_supervisor.model.link import Count
 from webqx_supervisor.model.service import Service
 from webqx_supervisor.process import portowner, spawn
 from webqx_supervisor.process.output import Output
@@ -31,7 +32,9 @@ class Resources:
     """What every worker needs of the daemon.
 
     `idle(id)` returns when no proxy has anything in flight on that upstream; `traffic(id)` gives
-    (in flight, answered so far) over all proxies; `save()` writes the journal.
+    (in flight, answered so far) over all proxies, `counts()` all figures of all proxies, or None
+    if one of them gave none; `silence(id)` returns when a proxy says that the upstream is silent
+    while requests wait for it; `save()` writes the journal.
     """
 
     registry: Registry
@@ -41,6 +44,8 @@ class Resources:
     logs: Path
     idle: Callable[[str], Awaitable[None]]
     traffic: Callable[[str], Awaitable[tuple[int, int]]]
+    counts: Callable[[], Awaitable[tuple[Count, ...] | None]]
+    silence: Callable[[str], Awaitable[None]]
     save: Callable[[], None]
     evidence: Evidence
 

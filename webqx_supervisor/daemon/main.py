@@ -76,6 +76,8 @@ class Daemon:
             logs=places.logs,
             idle=lambda upstream: self._proxies.idle(upstream),  # noqa: PLW0108 - comes later
             traffic=lambda upstream: self._proxies.traffic(upstream),  # noqa: PLW0108
+            counts=lambda: self._proxies.counts(),  # noqa: PLW0108
+            silence=lambda upstream: self._proxies.silence(upstream),  # noqa: PLW0108
             save=self._save,
             evidence=Evidence(self._registry, places.deaths),
         )

@@ -1,10 +1,15 @@
-"""Watch over a worker's process while it lives: first until it is ready, then by live probes."""
+"""Watch over a worker's process while it lives: first until it is ready, then whether it hangs.
 
+Live probes tell that, where there is a path for them, and its traffic does (daemon.hang).
+"""
+
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import trio
 
 from webqx_supervisor.core.health import Health, Verdict, judge
+from webqx_supervisor.daemon.hang import HangWatch
 from webqx_supervisor.daemon.launch import Resources, Started
 from webqx_supervisor.daemon.probe import Answer
 from webqx_supervisor.model.gateway import worker_id
@@ -28,6 +33,9 @@ class Patient(Protocol):
     async def end(self, started: Started, verdict: str = "") -> None:
         """End the process, so that it is replaced."""
 
+    async def hung(self, started: Started, reason: str) -> None:
+        """Do the same with one that hangs, and have it say where."""
+
 
 class Monitor:
     """The watch over one process; each new process gets a new one."""
@@ -41,11 +49,12 @@ class Monitor:
         self._last_answer = trio.current_time()
 
     async def attend(self, ready: bool) -> None:
-        """Say when it is ready (unless it is `ready` already), then probe it until cancelled."""
+        """Say when it is ready (unless it is `ready` already), then end it once it hangs."""
         if not ready and not await self._until_ready():
             return
-        if self._worker.service.health.path and self._worker.port is not None:
-            await self._probe_on(self._worker.port)
+        if self._worker.port is not None:
+            reason = await self._until_hung(self._worker.port)
+            await self._worker.hung(self._started, reason)
 
     async def _until_ready(self) -> bool:
         health, port = self._worker.service.health, self._worker.port
@@ -58,8 +67,23 @@ class Monitor:
         await self._worker.end(self._started, verdict)
         return False
 
-    async def _probe_on(self, port: int) -> None:
-        """Ask again and again. One that says it is ill leaves the rotation; a silent one dies."""
+    async def _until_hung(self, port: int) -> str:
+        """Return why it hangs, whoever finds that out."""
+        reasons = []
+
+        async def note(watch: Callable[[int], Awaitable[str]]) -> None:
+            reasons.append(await watch(port))
+            nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            if self._worker.service.health.path:
+                nursery.start_soon(note, self._probe_on)
+            by_traffic = HangWatch(self._worker, self._started, self._resources)
+            nursery.start_soon(note, by_traffic.until_hung)
+        return reasons[0]
+
+    async def _probe_on(self, port: int) -> str:
+        """Ask again and again; return when it is silent. An ill one only leaves the rotation."""
         health = Health(
             self._worker.service.health.rise, self._worker.service.health.fall, healthy=True
         )
@@ -77,10 +101,7 @@ class Monitor:
             if change is not None:
                 self._worker.judged(healthy=change, reason=answer.text)
             if silent >= 2 * policy.fall:
-                await self._worker.end(
-                    self._started, f"hung: {answer.text}, {silent} times in a row"
-                )
-                return
+                return f"{answer.text}, {silent} times in a row"
 
     async def _judge(self, answer: Answer) -> Verdict:
         now = trio.current_time()

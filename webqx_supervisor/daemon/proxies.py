@@ -13,7 +13,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 import trio
@@ -22,6 +21,7 @@ from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.control.link import MOST_FDS, Link, LinkClosed
 from webqx_supervisor.core.wire.websocket import CloseCode
 from webqx_supervisor.daemon.journal import ProxyEntry
+from webqx_supervisor.daemon.proxy import LINK, Proxy, say
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.sockets import Key, ListeningSockets
 from webqx_supervisor.daemon.tallies import Tallies
@@ -31,12 +31,14 @@ from webqx_supervisor.model.link import (
     Applied,
     Ask,
     Busy,
+    Count,
     Idle,
     Inherit,
     Leave,
     Lost,
     Report,
     Share,
+    Silent,
     Survived,
     TableMessage,
 )
@@ -45,8 +47,6 @@ from webqx_supervisor.process import spawn
 log = logging.getLogger(__name__)
 
 PROGRAM = (sys.executable, "-P", "-m", "webqx_supervisor.proxy")
-LINK = "link="
-"""How the names of links in the fd store begin."""
 NEWCOMER_TIME = 20.0
 """How long, in seconds, a new proxy may take until it serves in the place of an old one."""
 ANSWER_TIME = 0.25
@@ -55,25 +55,6 @@ LAST_REQUESTS = 30.0
 """What a proxy that is one too many may still take for its requests, in seconds."""
 SHORT_LIFE = 1.0
 """A proxy that lived shorter than this, in seconds, is restarted only after a pause."""
-
-
-@dataclass(eq=False)
-class Proxy:
-    """One proxy process as the daemon sees it."""
-
-    process: spawn.Process
-    link: Link
-    link_name: str
-    since: float
-    started_at: float
-    sockets: dict[Key, socket.socket] = field(default_factory=dict)
-    """The listening sockets that it was given."""
-    applied: int = 0
-    idle: set[str] = field(default_factory=set)
-    report: Report | None = None
-    leaving: bool = False
-    shares: bool = False
-    """It was told where to count together with the others."""
 
 
 class Proxies:
@@ -106,6 +87,7 @@ class Proxies:
         self._last_code: int = CloseCode.SERVICE_RESTART
         self._nursery: trio.Nursery | None = None
         self._let_go = trio.Event()
+        self._silences: dict[str, trio.Event] = {}
         self.running: list[Proxy] = []
 
     def adopt(self, found: Iterable[Proxy], inherited: dict[str, list[int]]) -> None:
@@ -171,8 +153,8 @@ class Proxies:
         assert self._nursery is not None, "run() comes first"
         old.leaving = True
         leaving, following = socket.socketpair()
-        self._nursery.start_soon(_say, new, Inherit(), following)
-        self._nursery.start_soon(_say, old, Leave(timeout, heir=True), leaving)
+        self._nursery.start_soon(say, new, Inherit(), following)
+        self._nursery.start_soon(say, old, Leave(timeout, heir=True), leaving)
 
     async def leave(self, timeout: float) -> None:  # noqa: ASYNC109 - told to the proxies
         """Let every proxy finish what is in flight within `timeout` seconds, and end."""
@@ -204,6 +186,21 @@ class Proxies:
         ]
         return sum(c.in_flight for c in counts), sum(c.answered for c in counts)
 
+    async def silence(self, upstream: str) -> None:
+        """Return when a proxy says from now on that it is silent while requests wait for it."""
+        said = self._silences[upstream] = trio.Event()
+        try:
+            await said.wait()
+        finally:
+            del self._silences[upstream]
+
+    async def counts(self) -> tuple[Count, ...] | None:
+        """Return the figures of all proxies, None if one of them gave none."""
+        reports = await self.reports()
+        if len(reports) < len(self.running):
+            return None
+        return tuple(count for report in reports for count in report.counts)
+
     async def reports(self) -> list[Report]:
         """Ask all proxies for their figures; those that are too slow are left out."""
         self._tickets += 1
@@ -216,7 +213,7 @@ class Proxies:
         with trio.move_on_after(ANSWER_TIME):
             async with trio.open_nursery() as nursery:
                 for proxy in asked:
-                    nursery.start_soon(_say, proxy, Ask(ticket))
+                    nursery.start_soon(say, proxy, Ask(ticket))
                 await self._registry.until(lambda: not set(silent()) & set(self.running))
                 nursery.cancel_scope.cancel()
         return [proxy.report for proxy in asked if proxy.report and proxy not in silent()]
@@ -288,7 +285,7 @@ class Proxies:
     def _send_away(self, proxy: Proxy) -> None:
         assert self._nursery is not None, "run() comes first"
         proxy.leaving = True
-        self._nursery.start_soon(_say, proxy, Leave(self._last_requests, code=self._last_code))
+        self._nursery.start_soon(say, proxy, Leave(self._last_requests, code=self._last_code))
 
     async def _start(self) -> Proxy:
         ours, theirs = socket.socketpair()
@@ -374,6 +371,9 @@ class Proxies:
                     proxy.idle.difference_update(upstreams)
                 case Lost() | Survived():
                     self._hear(message)
+                case Silent(upstreams):
+                    for each in self._silences.keys() & set(upstreams):
+                        self._silences[each].set()
             self._registry.changed()
 
 
@@ -383,11 +383,3 @@ def _is_shared(table: Table) -> bool:
     return any(each.slot >= 0 for group in groups for each in group.upstreams) or any(
         group.slot >= 0 for group in groups
     )
-
-
-async def _say(
-    proxy: Proxy, message: Ask | Leave | Inherit, along: socket.socket | None = None
-) -> None:
-    """Say something if it can be heard; what goes `along` is given away."""
-    with contextlib.suppress(LinkClosed), along or contextlib.nullcontext():
-        await proxy.link.send(message, [along.fileno()] if along is not None else [])

@@ -63,4 +63,5 @@ def _group(
         balance=balance,
         suspects=suspects[0],
         quarantined=suspects[1],
+        hang_timeout=supervisor.service.health.hang_timeout,
     )

@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 ENDING_TIME = 4.0
 """s in which the proxies end WebSockets and event streams when the drain deadline has passed."""
+
+DUMP_TIME = 1.0
+"""What a dump may take to reach the log, in seconds."""
 HOPELESS = 3
 """So many exits in a row without a healthy time count as a failed start."""
 
@@ -257,6 +260,17 @@ class Worker:
         stop = self.service.stop
         number = signal.Signals[stop.signal]
         await tree.end(started.process.identity, started.cookie, number, stop.grace)
+
+    async def hung(self, started: Started, reason: str) -> None:
+        """Take it out of the rotation, have it say in its log where it hangs, and end it."""
+        verdict = f"hung: {reason}"
+        self.healthy, self.reason, self._verdict = False, verdict, verdict
+        self._tell("hung", reason, started.process.pid)
+        if name := self.service.health.dump_signal:
+            started.process.send_signal(signal.Signals[name])
+            started.process.send_signal(signal.SIGCONT)  # a stopped process heeds nothing else
+            await trio.sleep(DUMP_TIME)  # or less: its exit cancels this
+        await self.end(started, verdict)
 
     def _saw_exit(self, started: Started, ended: Exit) -> tuple[float, Death | None]:
         """Take the exit in, decide what follows, tell it; all without a pause.

@@ -159,6 +159,8 @@ class UpstreamGroup:
     """Fingerprints of requests over which a worker may have died: the first answer is told."""
     quarantined: tuple[str, ...] = ()
     """Fingerprints of requests that are refused: worker after worker has died over them."""
+    hang_timeout: float = 0.0
+    """A worker silent for so long while requests wait for it is reported; 0: none is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,12 +117,33 @@ class Idle:
 
 
 @dataclass(frozen=True, slots=True)
+class Silent:
+    """proxy -> daemon: these upstreams have been silent for their group's `hang_timeout`.
+
+    Said again and again while it is so: a daemon that is new, or did not act on it, hears of it.
+    """
+
+    upstreams: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """Traffic of one upstream in one proxy: now in flight, answered since the proxy's start."""
 
     upstream: str
     in_flight: int
     answered: int
+    waiting: int = 0
+    """Requests that the worker has whole and of whose answers not even the head has come."""
+    silent_for: float = 0.0
+    """s for which it has given no octet of any answer while requests waited; 0: none waits."""
+    heard_at: float | None = None
+    """When the last octet of an answer came, on the monotonic clock of this boot; 0: never.
+
+    None: the proxy is of a version that does not say.
+    """
+    held: bool = False
+    """A slow client may be what keeps it from answering others: nobody can say that it hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +186,7 @@ Message = (
     | Applied
     | Idle
     | Report
+    | Silent
     | Lost
     | Survived
 )

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 class Health:
     """When a worker counts as ready and as well.
 
-    Without a path a worker is ready when its port accepts, and its exit is the only sign of
-    illness. With a path it is asked over HTTP, every `interval`, all its life.
+    Without a path a worker is ready when its port accepts. With a path it is asked over HTTP,
+    every `interval`, all its life. Either way its traffic tells whether it hangs (core.hang).
     """
 
     path: str | None = None
@@ -20,6 +20,11 @@ class Health:
     """A worker that is not ready this long after its start has failed to start."""
     patience: float = 60.0
     """How long a worker that answers no probe is spared while it visibly works."""
+    hang_timeout: float = 30.0
+    """For which requests may wait without an octet of an answer while others of the service
+    answer; 0: for ever."""
+    dump_signal: str | None = None
+    """Sent to a worker that hangs before it is stopped, so that it says in its log where."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,13 @@ from webqx_supervisor.net.relay import relay
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.gateway import HALF_CLOSED_PATIENCE
 from webqx_supervisor.proxy.refusal import Cut, Refused
+from webqx_supervisor.proxy.silence import Silence
 
 
 class Answer:
     """One answer whose head has been read; `ahead` is what came with it. Not for 101."""
 
-    __slots__ = ("_ahead", "_exchange", "_framing", "_head", "_seconds", "_upstream")
+    __slots__ = ("_ahead", "_exchange", "_framing", "_head", "_seconds", "_silence", "_upstream")
 
     def __init__(
         self,
@@ -26,12 +27,14 @@ class Answer:
         head: ResponseHead,
         ahead: bytes,
         seconds: float,
+        silence: Silence,
     ) -> None:
         self._exchange = exchange
         self._upstream = upstream
         self._head = head
         self._ahead = ahead
         self._seconds = seconds
+        self._silence = silence
         self._framing = _framing(head.length, exchange.head.minor)
 
     async def relay(self) -> bool:
@@ -55,6 +58,7 @@ class Answer:
 
     async def _relay_rest(self, left: int) -> None:
         exchange, client = self._exchange, self._exchange.client
+        self._silence.begin_relay(self._upstream, client.channel)
         try:
             whole = await relay(
                 self._upstream,
@@ -85,7 +89,10 @@ class Answer:
             reason = f"{self._exchange.upstream} answered nonsense: {fault.reason}"
             raise Refused(502, reason) from fault
         framed = self._framed(payload, last=decoder is not None and decoder.done)
-        await self._exchange.answer(self._begin(framed, len(payload)))
+        octets = self._begin(framed, len(payload))
+        if decoder is None or not decoder.done:
+            self._silence.begin_relay(self._upstream, self._exchange.client.channel)
+        await self._exchange.answer(octets)
         while decoder is None or not decoder.done:
             data = await self._receive()
             if not data and decoder is not None:
@@ -131,6 +138,7 @@ class Answer:
 
     def _moved(self, count: int) -> None:
         self._exchange.sent += count
+        self._silence.heard_at = self._exchange.gateway.reactor.now
 
     def _told_apart(self, broken: Broken) -> Exception:
         if broken.channel is self._upstream:

@@ -25,10 +25,13 @@ cdef class Attempt:
     cdef public Py_ssize_t _searched
     cdef public bytes _upgrade
     cdef public LiveUpstream _upstream
+    cdef public bint _waits
 
     cpdef end(self)
     cpdef Channel _idle_channel(self)
     cpdef bytes _request(self)
     cpdef bytes _send(self, Channel channel)
     cpdef _start_pump(self, Channel channel)
+    cpdef _wait(self)
+    cpdef _wait_no_longer(self)
     cpdef ResponseHead _next_head(self)

@@ -21,6 +21,7 @@ from webqx_supervisor.proxy.group import Group
 from webqx_supervisor.proxy.reach import reach
 from webqx_supervisor.proxy.refusal import Refused, Unanswered
 from webqx_supervisor.proxy.tunnel import Tunnel
+from webqx_supervisor.proxy.upload import Upload
 from webqx_supervisor.proxy.upstream import EventStream, LiveUpstream
 
 INTERIM_LIMIT = 8
@@ -53,6 +54,7 @@ class Attempt:
         "_searched",
         "_upgrade",
         "_upstream",
+        "_waits",
     )
 
     def __init__(self, exchange: Exchange, group: Group, upstream: LiveUpstream) -> None:
@@ -71,12 +73,14 @@ class Attempt:
         self._reusable = False
         self._searched = 0
         self._upgrade = b""
+        self._waits = False  # it counts among those that wait for the head of their answer
         if exchange.head.upgrade and exchange.head.upgrade.decode() in self._forwarding.upgrade:
             self._upgrade = exchange.head.upgrade
 
     async def run(self) -> None:
         """Get the answer and relay it."""
         exchange = self._exchange
+        self._wait()
         channel = self._channel = self._idle_channel()
         if channel is None:
             reactor = exchange.gateway.reactor
@@ -87,6 +91,9 @@ class Attempt:
         if not self._head.expects_continue:
             self._start_pump(channel)
         head = await self._final_head(channel)
+        self._wait_no_longer()
+        if self._pump is not None:  # whatever of the body is still to come: it has answered
+            self._upstream.silence.end_upload(channel, exchange.gateway.reactor.now)
         if exchange.extra:
             head.kept += exchange.extra
         if head.status == 101:
@@ -95,13 +102,15 @@ class Attempt:
         if head.length < 0 and is_event_stream(head.headers):
             self._upstream.begin_endless(channel, EventStream(channel, exchange.client.channel))
         seconds = self._forwarding.response_timeout
-        reusable = await Answer(exchange, channel, head, self._ahead, seconds).relay()
+        answer = Answer(exchange, channel, head, self._ahead, seconds, self._upstream.silence)
+        reusable = await answer.relay()
         self._reusable = reusable and (exchange.upload is None or exchange.upload.finished)
 
     def end(self) -> None:
         """Give back the claim, and the connection if it may be used again."""
         if self._pump is not None:
             self._pump.cancel()
+        self._wait_no_longer()
         channel, upstream, upstreams = (
             self._channel,
             self._upstream,
@@ -109,6 +118,7 @@ class Attempt:
         )
         if channel is not None:
             upstream.end_endless(channel)
+            upstream.silence.let_go(channel, self._exchange.gateway.reactor.now)
             if self._reusable and upstreams.keep(upstream):
                 upstream.pool.put(channel)
             else:
@@ -158,8 +168,29 @@ class Attempt:
         upload = self._exchange.upload
         if upload is not None and not upload.finished:
             reactor = self._exchange.gateway.reactor
-            body = upload.run(channel, self._forwarding.response_timeout)
-            self._pump = reactor.spawn(body, parent=reactor.current)
+            self._pump = reactor.spawn(self._carry(upload, channel), parent=reactor.current)
+
+    async def _carry(self, upload: Upload, channel: Channel) -> None:
+        """Carry the rest of the body; meanwhile it is the client that lets others wait."""
+        reactor, silence = self._exchange.gateway.reactor, self._upstream.silence
+        if self._waits:
+            self._wait_no_longer()
+            silence.begin_upload(channel, self._exchange.began)
+        try:
+            await upload.run(channel, self._forwarding.response_timeout)
+        finally:
+            silence.end_upload(channel, reactor.now)
+        if not self._exchange.status:  # the answer has not begun: now it is the worker's turn
+            self._wait()
+
+    def _wait(self) -> None:
+        self._waits = True
+        self._upstream.silence.begin(self._exchange.gateway.reactor.now)
+
+    def _wait_no_longer(self) -> None:
+        if self._waits:
+            self._waits = False
+            self._upstream.silence.end()
 
     async def _final_head(self, channel: Channel) -> ResponseHead:
         """Read up to the head that is not interim; relay those that are."""
@@ -210,6 +241,7 @@ class Attempt:
         if not data:
             reason = "closed the connection without an answer"
             raise await self._unanswered(channel, reason, ended=True)
+        self._upstream.silence.heard_at = self._exchange.gateway.reactor.now
         self._ahead = self._ahead + data if self._ahead else data
 
     async def _unanswered(self, channel: Channel, reason: str, *, ended: bool) -> Unanswered:

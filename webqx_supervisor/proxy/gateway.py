@@ -78,12 +78,17 @@ class Gateway:
     """The shared state. `leaving`: every answer from now on is its connection's last."""
 
     def __init__(
-        self, reactor: Reactor, log: AccessLog, idle: Callable[[str], None], seed: int = 0
+        self,
+        reactor: Reactor,
+        log: AccessLog,
+        idle: Callable[[str], None],
+        silent: Callable[[tuple[str, ...]], None],
+        seed: int = 0,
     ) -> None:
         self.reactor = reactor
         self.log = log
         self.destroyed = DestroyedSockets(reactor)
-        self.upstreams = Upstreams(reactor, idle, seed)
+        self.upstreams = Upstreams(reactor, idle, silent, seed)
         self.clients: set[Client] = set()
         self.requests = 0
         self.tell: Callable[[Message], None] = _nobody

@@ -9,6 +9,7 @@ import math
 import os
 import signal
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from webqx_supervisor.model.link import (
     Message,
     Report,
     Share,
+    Silent,
     TableMessage,
 )
 from webqx_supervisor.net.reactor import Reactor
@@ -36,7 +38,7 @@ from webqx_supervisor.proxy.gateway import Gateway
 from webqx_supervisor.proxy.handover import Handover
 from webqx_supervisor.proxy.inheritance import inherit
 from webqx_supervisor.proxy.tunnel import FAREWELL, Tunnel
-from webqx_supervisor.proxy.upstream import ENDING_TIME
+from webqx_supervisor.proxy.upstream import ENDING_TIME, LiveUpstream
 
 SIGNALLED_LEAVE = 30.0
 """s that SIGTERM leaves to what is in flight."""
@@ -55,7 +57,11 @@ class Proxy:
     def __init__(self, link: Link, folder: Path, seed: int = 0) -> None:
         self.reactor = Reactor()
         self.gateway = Gateway(
-            self.reactor, AccessLog(self.reactor, folder), self._has_become_idle, seed
+            self.reactor,
+            AccessLog(self.reactor, folder),
+            self._has_become_idle,
+            self._have_been_silent,
+            seed,
         )
         self.gateway.tell = self._say
         self._doors = Doors(self.gateway)
@@ -167,17 +173,20 @@ class Proxy:
             os.close(fd)
 
     def _report(self, ticket: int) -> Report:
-        upstreams = self.gateway.upstreams.all()
+        now, upstreams = time.monotonic(), self.gateway.upstreams.all()  # the reactor may sleep
         return Report(
             ticket=ticket,
             pid=os.getpid(),
             connections=len(self.gateway.clients),
             requests=self.gateway.requests,
-            counts=tuple(Count(each.id, each.in_flight, each.answered) for each in upstreams),
+            counts=tuple(_count(each, now) for each in upstreams),
         )
 
     def _has_become_idle(self, upstream: str) -> None:
         self._say(Idle((upstream,)))
+
+    def _have_been_silent(self, upstreams: tuple[str, ...]) -> None:
+        self._say(Silent(upstreams))
 
     def _say(self, message: Message) -> None:
         self._outbox.send_nowait(message)
@@ -193,3 +202,16 @@ class Proxy:
         with trio.open_signal_receiver(signal.SIGTERM) as signals:
             async for _ in signals:
                 self._leave.set()
+
+
+def _count(upstream: LiveUpstream, now: float) -> Count:
+    silence = upstream.silence
+    return Count(
+        upstream.id,
+        upstream.in_flight,
+        upstream.answered,
+        silence.waiting,
+        silence.seconds(now),
+        silence.heard_at,
+        silence.is_held(),
+    )

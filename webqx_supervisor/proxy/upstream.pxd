@@ -1,6 +1,7 @@
 from webqx_supervisor.net.channel cimport Channel
 from webqx_supervisor.net.reactor cimport Reactor
 from webqx_supervisor.proxy.pool cimport Pool
+from webqx_supervisor.proxy.silence cimport Silence
 
 cdef class LiveUpstream:
     cdef public str id
@@ -12,6 +13,7 @@ cdef class LiveUpstream:
     cdef public long long answered
     cdef public Pool pool
     cdef public object seed
+    cdef public Silence silence
     cdef public bytes token
     cdef public object weight
     cdef public bint backup

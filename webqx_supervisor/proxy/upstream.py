@@ -8,6 +8,7 @@ from webqx_supervisor.net.channel import Channel
 from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.net.tally import Tally
 from webqx_supervisor.proxy.pool import Pool
+from webqx_supervisor.proxy.silence import Silence, Watch
 
 ENDING_TIME = 2.0
 """s over which, at most, what has no end is ended when others take over."""
@@ -42,11 +43,12 @@ class LiveUpstream:
         "ready_at",
         "refused",
         "seed",
+        "silence",
         "token",
         "weight",
     )
 
-    def __init__(self, reactor: Reactor, upstream: Upstream) -> None:
+    def __init__(self, reactor: Reactor, upstream: Upstream, watch: Watch | None = None) -> None:
         self.id = upstream.id
         self.host = upstream.host
         self.port = upstream.port
@@ -55,6 +57,7 @@ class LiveUpstream:
         self.in_flight = 0
         self.answered = 0
         self.pool = Pool(reactor)
+        self.silence = Silence(watch)
         # The worker's place in its service, not its process: a successor gets the same clients.
         self.seed = fingerprint(upstream.id.partition("@")[0].encode())
         self.token = b"%016x" % self.seed

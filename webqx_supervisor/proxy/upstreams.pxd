@@ -1,5 +1,6 @@
 from webqx_supervisor.net.reactor cimport Reactor
 from webqx_supervisor.proxy.group cimport Group
+from webqx_supervisor.proxy.silence cimport Watch
 from webqx_supervisor.proxy.upstream cimport LiveUpstream
 
 cdef class Upstreams:
@@ -10,6 +11,7 @@ cdef class Upstreams:
     cdef public object _bell
     cdef public dict _groups
     cdef public dict _upstreams
+    cdef public Watch _watch
 
     cpdef release(self, Group group, LiveUpstream upstream, bint answered)
     cpdef bint keep(self, LiveUpstream upstream)

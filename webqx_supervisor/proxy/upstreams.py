@@ -9,16 +9,24 @@ from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.net.tally import Grid, Tally
 from webqx_supervisor.proxy.group import Group
 from webqx_supervisor.proxy.line import Line
+from webqx_supervisor.proxy.silence import Watch
 from webqx_supervisor.proxy.upstream import LiveUpstream
 
 
 class Upstreams:
     """All groups. `idle` is called with the id of a draining upstream whose last exchange ended.
 
-    `seed` is to differ from proxy to proxy.
+    `silent` is called with the ids of those that have been silent for their `hang_timeout`. `seed`
+    is to differ from proxy to proxy.
     """
 
-    def __init__(self, reactor: Reactor, idle: Callable[[str], None], seed: int = 0) -> None:
+    def __init__(
+        self,
+        reactor: Reactor,
+        idle: Callable[[str], None],
+        silent: Callable[[tuple[str, ...]], None],
+        seed: int = 0,
+    ) -> None:
         self._reactor = reactor
         self._idle = idle
         self._seed = seed
@@ -26,6 +34,7 @@ class Upstreams:
         self._bell: Bell | None = None
         self._groups: dict[str, Group] = {}
         self._upstreams: dict[str, LiveUpstream] = {}
+        self._watch = Watch(reactor, silent)
 
     def share(self, grid: Grid, row: int) -> None:
         """Count from the next table on together with all proxies, in this row. Raises OSError."""
@@ -48,6 +57,9 @@ class Upstreams:
             if live.id not in self._upstreams:
                 live.draining = False  # nobody asks when it becomes idle
                 live.pool.clear()
+        self._watch.silences = {
+            live.id: live.silence for live in self._upstreams.values() if not live.draining
+        }
         return [
             live.id for live in self._upstreams.values() if live.draining and not live.in_flight
         ]
@@ -81,9 +93,10 @@ class Upstreams:
         for upstream in group.upstreams:
             live = known.get(upstream.id)
             if live is None:
-                live = LiveUpstream(self._reactor, upstream)
+                live = LiveUpstream(self._reactor, upstream, self._watch)
             live.pool.apply(group.forwarding)
             live.apply(upstream, self._tally)
+            live.silence.hang_timeout = group.hang_timeout
             if upstream.state is UpstreamState.CLOSING:
                 live.close_endless(CloseCode.GOING_AWAY, at_once=True)
             elif upstream.state is UpstreamState.ENDING:
