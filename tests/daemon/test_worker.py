@@ -82,7 +82,7 @@ async def test_one_that_hangs_says_where_and_is_replaced(stage):
     async with living(Worker(hanging, 1, free_port(), stage.resources)) as worker:
         log = launch.log_file(stage.resources.logs, "api", 1)
         await stage.until(lambda: worker.state is WorkerState.RUNNING)
-        await auntil(lambda: "up" in log.read_text())
+        await auntil(lambda: log.exists() and "up" in log.read_text())
         first = worker.started
         async with trio.open_nursery() as nursery:
             nursery.start_soon(worker.hung, first, "no byte")
