@@ -39,6 +39,8 @@ def run(fault: Fault, times: int) -> list[Client]:
     """Do it under the requests, then anew under the streams; return all clients."""
     clients = []
     for group in (REQUESTS, STREAMS):
+        if not set(group) & set(fault.kinds):
+            continue
         with tempfile.TemporaryDirectory() as folder:
             project = Project(Path(folder))
             try:

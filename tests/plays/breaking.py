@@ -1,6 +1,6 @@
 """Do a fault to a fresh project under load."""
 
-from faults import EVERY_KIND, STREAMS
+from faults import LASTING, STREAMS
 from load import load, wait_for_answers
 from project import APP
 
@@ -20,6 +20,6 @@ def under(fault, project, kinds, times):
     with load(project.listen, *kinds) as clients:
         wait_for_answers(clients, 3)
         fault.act(project, clients, times)
-        if fault.kinds == EVERY_KIND:
+        if fault.kinds != LASTING:
             wait_for_answers(clients, 3)
     return clients

@@ -274,6 +274,27 @@ def garbage(project, clients, times):
                 assert client.recv(65536).split()[1] == seen
 
 
+def hang(project, clients, times):
+    """one of three workers hangs: accepts, never answers (SIGSTOP)."""
+    for _ in range(times):
+        wait_for_answers(clients, 3)
+        victim = project.all_running(3)[0]["pid"]
+        kill(victim, signal.SIGSTOP)
+        helpers.until(lambda gone=victim: gone not in project.pids(), 40)
+        project.all_running(3)
+        wait_for_answers(clients, 3)
+
+
+def lethal_request(project, clients, times):
+    """a request that kills every worker that gets it."""
+    for turn in range(times):
+        wait_for_answers(clients, 3)
+        with socket.create_connection(("127.0.0.1", project.listen), 20) as client:
+            client.sendall(f"GET /exit7 HTTP/1.1\r\nHost: {turn}\r\n\r\n".encode())
+            assert client.recv(65536).split()[1] == b"500"
+        project.all_running(3)
+
+
 def crash_loop_beside(project, clients, times):
     """a crash loop of another service."""
     wait_for_answers(clients, 3)
@@ -350,6 +371,9 @@ def _managers(status):
 
 FREELY = "restart = { healthy_after = '100ms', limit = 1000 }"
 TRIED = 'health = { path = "/", start_timeout = "1s" }\nstop = { drain = "30s", grace = "100ms" }'
+IMPATIENT = (
+    'health = { hang_timeout = "1s", timeout = "500ms" }\nstop = { drain = "30s", grace = "100ms" }'
+)
 LASTING = tuple(kind for kind in EVERY_KIND if kind not in ("close", "upload", "download"))
 """Who holds one connection all the time."""
 
@@ -373,6 +397,9 @@ FAULTS = (
     Fault(hang_up),
     Fault(terminate_a_proxy, excused=REPLACED),
     Fault(garbage),
+    # Without a request that waits there is nothing to tell by: streams may rightly be silent.
+    Fault(hang, f"instances = 3\n{FREELY}\n{IMPATIENT}", DIED, kinds=REQUESTS),
+    Fault(lethal_request, f"instances = 3\n{FREELY}", DIED),
     Fault(crash_loop_beside),
     Fault(stubborn_worker),
     Fault(log_flood),

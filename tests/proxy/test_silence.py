@@ -85,6 +85,15 @@ def test_an_upload_that_came_later_neither_holds_it_up_nor_gives_it_time(channel
     assert silence.seconds(40) == 30
 
 
+def test_an_upload_that_the_worker_does_not_take_does_not_hold_it_up(channels):
+    silence, upload = Silence(), channels.one(writable=False)
+    silence.begin_upload(upload, 5)
+    silence.begin(10)
+    assert silence.seconds(50) == 40
+    upload.writable = True
+    assert silence.seconds(50) == 0
+
+
 def test_a_client_that_does_not_take_its_answer_may_hold_a_worker_up(channels):
     silence, relay = Silence(), channels.one()
     silence.begin(10)

@@ -80,13 +80,14 @@ class Silence:
     def is_held(self) -> bool:
         """Say whether a client may be what keeps the worker from answering.
 
-        Not one whose request came after the worker had fallen silent: it reads none of that. Were
-        it to count, a worker that hangs would be spared as long as there are uploads.
+        Not one whose request came after the worker had fallen silent, nor one whose octets wait for
+        the worker to take them: it reads none of that. Were they to count, a worker that hangs
+        would be spared as long as there are uploads.
         """
         since = self._since()
-        return any(began <= since for began in self._uploads.values()) or any(
-            not client.writable for client in self._relays.values()
-        )
+        return any(
+            began <= since and channel.writable for channel, began in self._uploads.items()
+        ) or any(not client.writable for client in self._relays.values())
 
     def seconds(self, now: float) -> float:
         """Return for how long it has been silent; 0 if nothing waits, or it is held up."""
