@@ -11,6 +11,8 @@ from pathlib import Path
 import helpers
 import psutil
 
+from webqx_supervisor.config.places import Places
+
 APPS = Path(__file__).parent / "apps"
 ROOT = Path(__file__).parent.parent.parent
 PYTHON = sys.executable
@@ -103,6 +105,10 @@ class Project:
 
     def state_dir(self):
         return next(path for path in self.home.iterdir() if (path / "wanted.json").exists())
+
+    def status_socket(self):
+        """Return where the daemon answers."""
+        return Places.at(self.file, self.state_dir()).socket
 
     def daemon_log(self):
         with contextlib.suppress(OSError, StopIteration):
