@@ -9,6 +9,7 @@ from breaking import under
 from faults import EVERY_KIND, FAULTS, REQUESTS, STREAMS, Fault
 from load import Client
 from project import Project
+from rivals import compare
 
 
 def main(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +17,11 @@ def main(parser: argparse.ArgumentParser) -> None:
     known = {fault.name: fault for fault in FAULTS}
     parser.add_argument("faults", nargs="*", choices=[[], *known], metavar="FAULT")
     parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--rivals", action="store_true", help="compare with PM2 and others")
     arguments = parser.parse_args()
+    if arguments.rivals:
+        compare.main()
+        return
     faults = [known[name] for name in arguments.faults] or list(FAULTS)
     rows = [("fault", *EVERY_KIND)]
     wrong: list[str] = []

@@ -30,6 +30,7 @@ class Client:
     port: int
     kind: str
     rate: float = 40
+    seconds: float = TIME_LIMIT
     sent: int = 0
     """Requests, or streams, begun."""
     progress: int = 0
@@ -49,7 +50,7 @@ class Client:
         return not self._stop.wait(seconds)
 
     def connect(self):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIME_LIMIT)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.seconds)
 
     def failed(self, error):
         if not self._stop.is_set():  # who was told to end may be cut short by its own hand
@@ -156,12 +157,12 @@ def events(client):
 @_again_and_again
 def websocket(client):
     """Send messages and read their echoes, with somebody else's implementation."""
-    with connect(f"ws://127.0.0.1:{client.port}/ws", open_timeout=TIME_LIMIT) as tunnel:
+    with connect(f"ws://127.0.0.1:{client.port}/ws", open_timeout=client.seconds) as tunnel:
         number = 0
         while client.pause(1 / client.rate):
             number += 1
             tunnel.send(f"message {number}")
-            if tunnel.recv(TIME_LIMIT) != f"message {number}":
+            if tunnel.recv(client.seconds) != f"message {number}":
                 raise ValueError("an echo of something else")
             client.progress += 1
 
@@ -179,9 +180,12 @@ KINDS = {
 
 
 @contextmanager
-def load(port, *kinds, rate=40):
-    """Run one client of each kind while the block runs; yields them."""
-    clients = [Client(port, kind, rate) for kind in kinds]
+def load(port, *kinds, rate=40, seconds=TIME_LIMIT):
+    """Run one client of each kind while the block runs; yields them.
+
+    A client that hears nothing for so many `seconds` counts that as a failure.
+    """
+    clients = [Client(port, kind, rate, seconds) for kind in kinds]
     threads = [threading.Thread(target=client.run) for client in clients]
     for thread in threads:
         thread.start()

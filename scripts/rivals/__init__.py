@@ -1,0 +1,1 @@
+"""What others host the same app with, for the failure matrix side by side."""
