@@ -58,7 +58,7 @@ def test_without_a_death_it_says_so_and_how_things_are():
     down = {"instance": 3, "state": "FATAL", "reason": "no such program"}
     text = printed(deaths=[], instance=3, state="DEGRADED", workers=[down])
     assert text == (
-        "api:3: no death is on record\n\napi:3 is DEGRADED now\n  api:3 FATAL: no such program"
+        "api:3: no death is on record\n\napi:3 is FATAL now\n  api:3 FATAL: no such program"
     )
 
 

@@ -81,3 +81,5 @@ def test_a_service_that_is_not_there_is_said_so(project):
     project.service().cli("start")
     assert "no service 'nix'" in project.cli("why", "nix", code=4)
     assert "no death is on record" in project.cli("why", "api")
+    assert "has no worker 9" in project.cli("why", "api:9", code=4)
+    assert "write it as api:1" in project.cli("why", "api:x", code=2)

@@ -14,9 +14,10 @@ SHOWN_LINES = 10
 
 def evidence(answer: Mapping[str, Any]) -> str:
     """Return the whole of `webqx-sv why`."""
-    who = answer["service"]
+    who, state = answer["service"], answer["state"]
     if answer["instance"] is not None:
         who = f"{who}:{answer['instance']}"
+        state = next((worker["state"] for worker in answer["workers"]), "gone")
     blocks = [_death(death) for death in answer["deaths"]]
     if not blocks:
         blocks.append(f"{who}: no death is on record")
@@ -26,7 +27,7 @@ def evidence(answer: Mapping[str, Any]) -> str:
     blocks.append(
         "\n".join(
             [
-                f"{who} is {answer['state']} now",
+                f"{who} is {state} now",
                 *(f"  {who_is(answer, each)} {each['state']}: {each['reason']}" for each in down),
             ]
         )

@@ -15,7 +15,7 @@ from webqx_supervisor.daemon.services import Failure, Services
 from webqx_supervisor.daemon.status import Survey
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.model.codec import to_plain
-from webqx_supervisor.model.errors import UsageError
+from webqx_supervisor.model.errors import NoSuchService, UsageError
 
 LINES = 100
 DESCRIBED_EVENTS = 20
@@ -117,7 +117,9 @@ class Handlers:
             raise UsageError(f"{name}:{number} is no worker; write it as {name}:1")
         instance = int(number) if number else None
         workers = [each for each in supervisor.everyone if instance in (None, each.instance)]
-        evidence = self._evidence
+        deaths = self._evidence.deaths(name, instance)
+        if instance is not None and not workers and not deaths:
+            raise NoSuchService(f"{name} has no worker {number}, and had none that died")
         return Reply(
             {
                 "service": name,
@@ -127,8 +129,8 @@ class Handlers:
                     {"instance": each.instance, "state": each.state, "reason": each.reason}
                     for each in workers
                 ],
-                "deaths": to_plain(evidence.deaths(name, instance)),
-                "quarantined": to_plain(evidence.quarantined(name)),
+                "deaths": to_plain(deaths),
+                "quarantined": to_plain(self._evidence.quarantined(name)),
             }
         )
 
