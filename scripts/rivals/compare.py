@@ -87,3 +87,4 @@ def under(
         finally:
             with contextlib.suppress(OSError, AssertionError):
                 host.end()
+            host.sweep()

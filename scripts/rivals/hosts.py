@@ -64,6 +64,13 @@ class Host(ABC):
     def end(self) -> None:
         """End all of it."""
 
+    def sweep(self) -> None:
+        """Kill whatever is left of it, as after the death of its manager."""
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("NEXT") == str(self.next):
+                    process.kill()
+
     def restart(self) -> None:
         """Have the workers stopped and started."""
         self.reload()

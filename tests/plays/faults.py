@@ -329,10 +329,11 @@ def state_folder_gone(project, clients, times):
     import shutil
 
     wait_for_answers(clients, 3)
-    worker = project.pids()[0]
-    shutil.rmtree(project.state_dir())
+    worker, folder = project.pids()[0], project.state_dir()
+    shutil.rmtree(folder)
     kill(worker)
     wait_for_answers(clients, 3)
+    helpers.until((folder / "journal.json").exists)  # the last that is written anew
     helpers.until(lambda: project.run("status").returncode == 0)
     project.cli("start")  # and no second daemon
     project.all_running(3)
