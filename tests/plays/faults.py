@@ -330,7 +330,8 @@ def state_folder_gone(project, clients, times):
 
     wait_for_answers(clients, 3)
     worker, folder = project.pids()[0], project.state_dir()
-    shutil.rmtree(folder)
+    # Somebody may be writing there just now, which rmtree takes ill.
+    helpers.until(lambda: shutil.rmtree(folder, True) or not (folder / "lock").exists())
     kill(worker)
     wait_for_answers(clients, 3)
     helpers.until((folder / "journal.json").exists)  # the last that is written anew
