@@ -94,7 +94,6 @@ async def test_each_event_of_a_stream_is_sent_on_at_once(stage: Stage):
 @pytest.mark.parametrize(
     "octets",
     [
-        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nnot all",
         b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\nnot all",
         CHUNKED + b"5\r\nhello\r\n",
         CHUNKED + b"5\r\nhel",
@@ -108,6 +107,48 @@ async def test_a_truncated_answer_is_cut_never_completed(stage: Stage, octets):
     with pytest.raises(trio.BrokenResourceError):
         await client.rest()
     assert "the worker ended inside its answer" in stage.log_lines()[0]
+
+
+SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+
+
+@pytest.mark.parametrize("octets", [SHORT, SHORT + b"whol"])
+async def test_a_worker_that_dies_inside_a_small_answer_is_not_seen(stage: Stage, octets):
+    await stage.apply(
+        await stage.upstream(answering(octets, close=True), "1"),
+        await stage.upstream(answering(SHORT + b"whole"), "2"),
+    )
+    for _ in range(2):
+        assert (await stage.ask(request()))[::2] == (200, b"whole")
+    assert [line.split()[-2] for line in stage.log_lines()] == ["1", "1"]
+
+
+async def test_nor_is_a_post_carried_out_twice_for_it(stage: Stage):
+    await stage.apply(
+        await stage.upstream(answering(SHORT, close=True), "1"),
+        await stage.upstream(answering(SHORT, close=True), "2"),
+    )
+    assert (await stage.ask(request("POST", body=b"x")))[0] == 502
+    assert "ended inside its answer" in stage.log_lines()[0]
+    assert " 0 worker api:" in stage.log_lines()[0]
+
+
+async def test_a_small_answer_that_comes_drop_by_drop_is_not_held_to_its_end(stage: Stage):
+    seen = trio.Event()
+
+    async def drips(peer):
+        await peer.head()
+        await peer.send(SHORT + b"who")
+        await seen.wait()
+        await peer.send(b"le")
+
+    await stage.apply(await stage.upstream(drips))
+    client = await stage.connect()
+    await client.send(request())
+    await client.head()
+    assert await client.until(b"who") == b"who"
+    seen.set()
+    assert await client.until(b"le") == b"le"
 
 
 async def test_a_chunked_answer_that_turns_malformed_is_cut(stage: Stage):

@@ -12,7 +12,7 @@ async def dies(peer: Peer) -> None:
 
 async def breaks_off(peer: Peer) -> None:
     await peer.head()
-    await peer.send(ok(b"half of it")[:-5])
+    await peer.send(ok(b"." * 50_000)[:-5])
 
 
 async def test_a_request_without_an_answer_is_told_of(stage: Stage):

@@ -93,9 +93,8 @@ async def test_a_bad_head_is_a_502_and_its_connection_is_never_used_again(stage:
 
 
 CUT = {
-    "cl-short": OK + b"Content-Length: 10\r\n\r\nabc",
-    "cl-nothing": OK + b"Content-Length: 10\r\n\r\n",
-    "cl-short-of-much": OK + b"Content-Length: 1000000\r\n\r\n" + b"a" * 70_000,
+    "cl-nothing": OK + b"Content-Length: 1000000\r\n\r\n",
+    "cl-short": OK + b"Content-Length: 1000000\r\n\r\n" + b"a" * 70_000,
     "chunked-without-any": OK + CHUNKED + b"\r\n",
     "chunked-inside-size": OK + CHUNKED + b"\r\n5",
     "chunked-inside-chunk": OK + CHUNKED + b"\r\n5\r\nab",
@@ -119,6 +118,14 @@ async def test_an_answer_that_ends_too_soon_is_cut_with_a_reset(stage: Stage, ve
     assert not got.endswith(b"\r\n0")
     await auntil(stage.log_lines)
     assert "the worker ended inside its answer" in stage.log_lines()[0]
+
+
+async def test_a_small_answer_that_always_ends_too_soon_is_a_502(stage: Stage):
+    short = OK + b"Content-Length: 10\r\n\r\nabc"
+    await stage.apply(await stage.upstream(answering(short, close=True)))
+    status, _, body = await stage.ask(request())
+    assert status == 502
+    assert b"ended inside its answer" in body
 
 
 async def test_an_answer_until_close_that_ends_by_a_reset_is_cut(stage: Stage):

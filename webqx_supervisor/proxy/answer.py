@@ -7,12 +7,17 @@ tell a truncated answer from a short one.
 from webqx_supervisor.core.wire.framing import LAST_CHUNK, ChunkedDecoder, encode_chunk
 from webqx_supervisor.core.wire.messages import CHUNKED, UNTIL_CLOSE, Malformed, ResponseHead
 from webqx_supervisor.core.wire.writer import render_response
-from webqx_supervisor.net.channel import PIECE, Broken, Channel
+from webqx_supervisor.net.channel import PIECE, Broken, Channel, Stalled
 from webqx_supervisor.net.relay import relay
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.gateway import HALF_CLOSED_PATIENCE
-from webqx_supervisor.proxy.refusal import Cut, Refused
+from webqx_supervisor.proxy.refusal import Cut, Refused, Unanswered
 from webqx_supervisor.proxy.silence import Silence
+
+WHOLE = 16 * 1024
+"""A body of known length up to this is held until it is there, for up to HOLD."""
+HOLD = 0.5
+"""s after which what there is of such a body is sent on: its worker may send it drop by drop."""
 
 
 class Answer:
@@ -40,13 +45,18 @@ class Answer:
     async def relay(self) -> bool:
         """Send it; return whether the upstream's connection may be used again.
 
-        Raises Refused while nothing has been sent, Cut later, Broken when the client is gone.
+        Raises Refused or Unanswered while nothing has been sent, Cut later, Broken when the
+        client is gone.
         """
         if self._head.length < 0:
             return await self._relay_pieces() and self._head.keep_alive
         payload, left = self._ahead, self._head.length - len(self._ahead)
         if left < 0:
             payload, left = payload[:left], 0
+        elif left and self._head.length <= WHOLE:
+            await self._collect()
+            payload = self._ahead[: self._head.length]
+            left = self._head.length - len(payload)
         client = self._exchange.client
         octets = self._begin(payload, len(payload))
         sent = client.channel.send(octets)
@@ -55,6 +65,26 @@ class Answer:
         if left:
             await self._relay_rest(left)
         return self._head.keep_alive and self._ended_as_announced()
+
+    async def _collect(self) -> None:
+        """Wait for the rest of a small body, with what follows it. Raises Unanswered.
+
+        Workers often send head and body apart, and may die in between: while the client has got
+        nothing, another one can still answer it.
+        """
+        reactor = self._exchange.gateway.reactor
+        until = reactor.now + min(HOLD, self._seconds)
+        try:
+            while len(self._ahead) < self._head.length:
+                data = await self._upstream.recv(PIECE, until - reactor.now)
+                if not data:
+                    raise Unanswered("ended inside its answer", read=True)
+                self._silence.heard_at = reactor.now
+                self._ahead += data
+        except Stalled:
+            pass
+        except Broken as broken:
+            raise Unanswered(f"broke inside its answer: {broken}", read=True) from broken
 
     async def _relay_rest(self, left: int) -> None:
         exchange, client = self._exchange, self._exchange.client

@@ -27,7 +27,6 @@ GRANDCHILD = (
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = 1 << 16  # a whole answer is one write: none is ever half of one, unless it says so
 
     def do_GET(self):
         if self.path == "/exit7":
@@ -89,7 +88,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             number += 1
             event = f"data: {os.getpid()} {number}\n\n".encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
-            self.wfile.flush()
             time.sleep(0.05)
 
     def echo_messages(self):
@@ -99,11 +97,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         token = accept_token(self.headers["Sec-WebSocket-Key"].encode())
         self.send_header("Sec-WebSocket-Accept", token.decode())
         self.end_headers()
-        self.wfile.flush()
         echo = Echo()
         while not echo.closed and (data := self.rfile.read1(65536)):
             self.wfile.write(echo.receive(data))
-            self.wfile.flush()
         self.close_connection = True
 
     def log_message(self, *_):
