@@ -14,6 +14,7 @@ from typing import TypeVar
 import trio
 
 from webqx_supervisor.control.link import Link
+from webqx_supervisor.model.filters import Filters
 from webqx_supervisor.model.gateway import (
     Balance,
     Forwarding,
@@ -176,6 +177,7 @@ class Stage:
         self.suspects: tuple[str, ...] = ()
         self.quarantined: tuple[str, ...] = ()
         self.hang_timeout = 0.0
+        self.routes: tuple[Route, ...] = (Route("web", "api"),)
         self.protocol = Protocol.HTTP
         self.listening = listen("127.0.0.1:0")
         self.port: int = self.listening.getsockname()[1]
@@ -229,7 +231,7 @@ class Stage:
             self.hang_timeout,
         )
         listener = Listener("web", ("here",), self.protocol, self.limits)
-        table = Table(self.version, (listener,), (Route("web", "api"),), (group,))
+        table = Table(self.version, (listener,), self.routes, (group,))
         if self._sent_socket:
             await self.link.send(TableMessage(table))
         else:
@@ -237,11 +239,15 @@ class Stage:
             await self.link.send(TableMessage(table, (("web", "here"),)), [self.listening.fileno()])
         await self.hears(Applied(self.version))
 
+    def filter(self, **filters: object) -> None:
+        """Have all requests go through these filters, from the next table on."""
+        self.routes = (Route("web", "api", filters=Filters(**filters)),)
+
     async def apply_without_groups(self) -> None:
         """Send a table in which no service has upstreams, not even none."""
         self.version += 1
         listener = Listener("web", ("here",), self.protocol, self.limits)
-        table = Table(self.version, (listener,), (Route("web", "api"),))
+        table = Table(self.version, (listener,), self.routes)
         await self.link.send(TableMessage(table))
         await self.hears(Applied(self.version))
 

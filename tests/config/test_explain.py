@@ -44,7 +44,7 @@ API = "[services.api]\ncommand = 'x'\n"
         (API + "health.x.y = 1", "services.api.health.x", "unknown key; known here: path, "),
         ("[services.api]", "services.api.command", "is missing"),
         (API + "listen = {}", "services.api.listen.bind", "is missing"),
-        ("[[routes]]\nlistener = 'a'", "routes[0].service", "is missing"),
+        ("[[routes]]\nservice = 'a'", "routes[0].listener", "is missing"),
         (
             API + "port = '3001'",
             "services.api.port",

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from webqx_supervisor.config.compiler import compile_file
+from webqx_supervisor.config.schema import Service
 from webqx_supervisor.model.codec import from_plain
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import Problem
@@ -42,8 +43,7 @@ def test_a_wrong_file_gives_its_problems_and_78(tmp_path):
             str(file),
             2,
             "services.a.x",
-            "unknown key; known here: command, cwd, env, env_file, instances, port, listen, "
-            "depends_on, health, stop, restart, logs, forward, balance",
+            f"unknown key; known here: {', '.join(Service.model_fields)}",
         ),
     ]
 

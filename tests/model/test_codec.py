@@ -7,7 +7,7 @@ import typing
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from webqx_supervisor.model import link
@@ -41,6 +41,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("kind", [*MESSAGES, Config, Status, Event, Exit])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.data())
 def test_a_value_comes_back_through_json_as_it_was(kind: type[object], data: st.DataObject) -> None:
     value = data.draw(values(kind))

@@ -1,7 +1,6 @@
 """What is wrong between the entries of services.toml, each of which is right by itself."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 
@@ -10,16 +9,9 @@ from webqx_supervisor.config.explain import Complaint
 from webqx_supervisor.config.fields import resolved
 from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean
-from webqx_supervisor.config.schema import Listener, Route, Service, ServicesToml
+from webqx_supervisor.config.route_clashes import Names, route_clashes
+from webqx_supervisor.config.schema import Listener, Service, ServicesToml
 from webqx_supervisor.model.gateway import Policy, Protocol
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Every name in the file, also of entries that are left out for an error of their own."""
-
-    services: Collection[str]
-    listeners: Collection[str]
 
 
 def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complaint]:
@@ -35,10 +27,8 @@ def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complai
     yield from _addresses(listeners, spans)
     yield from _twice_named(document)
     yield from _dependencies(document.services, names.services)
-    yield from _unknown_targets(document, names)
-    yield from _route_kinds(document, {path[1]: entry for path, entry in listeners})
+    yield from route_clashes(document, names, {path[1]: entry for path, entry in listeners})
     yield from _balances(document, {path[1]: entry for path, entry in listeners})
-    yield from _twice_routed(document)
 
 
 def _listeners(document: ServicesToml) -> list[tuple[KeyPath, Listener]]:
@@ -127,33 +117,6 @@ def _cycle(graph: Mapping[str, set[str]]) -> list[str]:
     return []
 
 
-def _unknown_targets(document: ServicesToml, names: Names) -> Iterator[Complaint]:
-    for position, route in enumerate(document.routes):
-        if route.listener not in names.listeners:
-            hint = did_you_mean(route.listener, names.listeners)
-            yield ("routes", position, "listener"), f"no listener `{route.listener}`{hint}"
-        for key, name in (("service", route.service), ("backup", route.backup)):
-            if name is None:
-                continue
-            if name not in names.services:
-                hint = did_you_mean(name, names.services)
-                yield ("routes", position, key), f"no service `{name}`{hint}"
-            elif name in document.services and document.services[name].port is None:
-                yield ("routes", position, key), f"service `{name}` has no `port` to send to"
-
-
-def _route_kinds(
-    document: ServicesToml, listeners: Mapping[str | int, Listener]
-) -> Iterator[Complaint]:
-    for position, route in enumerate(document.routes):
-        listener = listeners.get(route.listener)
-        if listener is None or listener.protocol is not Protocol.TCP:
-            continue
-        for key in route.model_fields_set & {"host", "path"}:
-            message = f"listener `{route.listener}` is tcp, where there is no {key} to go by"
-            yield ("routes", position, key), message
-
-
 def _balances(
     document: ServicesToml, listeners: Mapping[str | int, Listener]
 ) -> Iterator[Complaint]:
@@ -187,22 +150,3 @@ def _listeners_by_tcp(
         for service in services
         if service is not None and name in listeners and listeners[name].protocol is Protocol.TCP
     }
-
-
-def _twice_routed(document: ServicesToml) -> Iterator[Complaint]:
-    seen: dict[tuple[str, str | None, str], str] = {
-        (name, None, ""): f"service `{name}` by its `listen`"
-        for name, entry in document.services.items()
-        if entry.listen is not None
-    }
-    for position, route in enumerate(document.routes):
-        # A path is a prefix of whole segments, so "/api" and "/api/" are one.
-        key = (route.listener, route.host, route.path.rstrip("/"))
-        if key in seen:
-            yield ("routes", position), f"{_requests(route)} go to {seen[key]} already"
-        else:
-            seen[key] = f"service `{route.service}`"
-
-
-def _requests(route: Route) -> str:
-    return f"requests for {route.host or 'any host'} below {route.path} of `{route.listener}`"

@@ -20,7 +20,7 @@ _INSTANCE = re.compile(r"[1-9][0-9]{0,5}")
 _TOKEN = re.compile(
     r"[!#$%&'*+.^_`|~0-9A-Za-z/-]+"
 )  # RFC 9110 7.8: protocol names, may be versioned
-_HOST = re.compile(r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]")
+_HOST = re.compile(r"(?:\*\.)?[a-z0-9_.-]+|\[[0-9a-f:.]+\]")
 
 
 def listed(value: object) -> object:

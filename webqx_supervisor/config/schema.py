@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from webqx_supervisor.config import fields, units
+from webqx_supervisor.config.filters import Filters
 from webqx_supervisor.config.kinds import (
     AddressText,
     Binds,
@@ -28,6 +29,7 @@ from webqx_supervisor.config.kinds import (
     Texts,
     Timeout,
 )
+from webqx_supervisor.config.routes import Route
 from webqx_supervisor.model import gateway, service
 
 _HEALTH = service.Health()
@@ -37,11 +39,6 @@ _LOGS = service.Logs()
 _LIMITS = gateway.Limits()
 _FORWARD = gateway.Forwarding()
 _BALANCE = gateway.Balance()
-
-
-def _time(seconds: float) -> Any:
-    """Write the model's default as the file would; it is read like any other value."""
-    return units.duration_text(seconds)
 
 
 def _bytes(count: int) -> Any:
@@ -76,10 +73,10 @@ class Health(Section):
         default=None, description="Asked over HTTP; an answer below 400 is a good one."
     )
     interval: Timeout = Field(
-        default=_time(_HEALTH.interval), description="Time between two probes."
+        default=units.as_written(_HEALTH.interval), description="Time between two probes."
     )
     timeout: Timeout = Field(
-        default=_time(_HEALTH.timeout), description="How long an answer may take."
+        default=units.as_written(_HEALTH.timeout), description="How long an answer may take."
     )
     rise: Positive = Field(
         default=_HEALTH.rise, description="Good answers in a row that make a worker healthy."
@@ -88,15 +85,15 @@ class Health(Section):
         default=_HEALTH.fall, description="Bad answers in a row that make a worker unhealthy."
     )
     start_timeout: Timeout = Field(
-        default=_time(_HEALTH.start_timeout),
+        default=units.as_written(_HEALTH.start_timeout),
         description="A worker not ready by then has failed to start.",
     )
     patience: Duration = Field(
-        default=_time(_HEALTH.patience),
+        default=units.as_written(_HEALTH.patience),
         description="How long a silent worker is spared while it visibly works.",
     )
     hang_timeout: Duration = Field(
-        default=_time(_HEALTH.hang_timeout),
+        default=units.as_written(_HEALTH.hang_timeout),
         description="A worker whose requests get no byte for so long, while other workers of the "
         "service answer, is replaced: longer than the longest wait for an answer; 0 means never.",
     )
@@ -114,11 +111,11 @@ class Stop(Section):
         default=_STOP.signal, description="The stop signal, by its name in signal(7)."
     )
     drain: Duration = Field(
-        default=_time(_STOP.drain),
+        default=units.as_written(_STOP.drain),
         description="How long requests in flight may take to end before the signal.",
     )
     grace: Duration = Field(
-        default=_time(_STOP.grace),
+        default=units.as_written(_STOP.grace),
         description="Time from the stop signal to the kill of the whole process tree.",
     )
 
@@ -127,14 +124,15 @@ class Restart(Section):
     """What follows an exit; the first restart after a healthy time is immediate."""
 
     first_delay: Duration = Field(
-        default=_time(_RESTART.first_delay),
+        default=units.as_written(_RESTART.first_delay),
         description="The first backoff; it doubles with each exit.",
     )
     longest_delay: Duration = Field(
-        default=_time(_RESTART.longest_delay), description="The backoff grows no longer than this."
+        default=units.as_written(_RESTART.longest_delay),
+        description="The backoff grows no longer than this.",
     )
     healthy_after: Duration = Field(
-        default=_time(_RESTART.healthy_after),
+        default=units.as_written(_RESTART.healthy_after),
         description="After this uptime the backoff begins anew.",
     )
     limit: Positive = Field(
@@ -142,10 +140,11 @@ class Restart(Section):
         description="More exits than this within `window` make a worker FATAL.",
     )
     window: Timeout = Field(
-        default=_time(_RESTART.window), description="The sliding window of `limit`."
+        default=units.as_written(_RESTART.window), description="The sliding window of `limit`."
     )
     retry_fatal: Timeout = Field(
-        default=_time(_RESTART.retry_fatal), description="A FATAL worker is tried again after this."
+        default=units.as_written(_RESTART.retry_fatal),
+        description="A FATAL worker is tried again after this.",
     )
     quarantine: Count = Field(
         default=_RESTART.quarantine,
@@ -167,15 +166,16 @@ class Forward(Section):
     """How requests are carried to the workers of a service."""
 
     connect_timeout: Timeout = Field(
-        default=_time(_FORWARD.connect_timeout), description="How long a worker may take to accept."
+        default=units.as_written(_FORWARD.connect_timeout),
+        description="How long a worker may take to accept.",
     )
     response_timeout: Timeout = Field(
-        default=_time(_FORWARD.response_timeout),
+        default=units.as_written(_FORWARD.response_timeout),
         description="How long a worker may take for the head of its answer, and between bytes "
         "of the body.",
     )
     tunnel_timeout: Timeout = Field(
-        default=_time(_FORWARD.tunnel_timeout),
+        default=units.as_written(_FORWARD.tunnel_timeout),
         description="A tunnel (WebSocket, TCP) silent both ways for this long is closed.",
     )
     upgrade: Annotated[
@@ -186,7 +186,7 @@ class Forward(Section):
         description="How many requests may wait while no worker is up or all have enough.",
     )
     queue_timeout: Duration = Field(
-        default=_time(_FORWARD.queue_timeout),
+        default=units.as_written(_FORWARD.queue_timeout),
         description="How long a request may wait for a worker.",
     )
     max_in_flight: Count = Field(
@@ -195,7 +195,7 @@ class Forward(Section):
         "it wait in the queue; 0 means no limit.",
     )
     keepalive: Timeout = Field(
-        default=_time(_FORWARD.keepalive),
+        default=units.as_written(_FORWARD.keepalive),
         description="How long an idle connection to a worker is kept for the next request: "
         "less than the worker keeps it.",
     )
@@ -222,7 +222,7 @@ class Balance(Section):
         description="The name of a cookie that leads a client back to the worker it had.",
     )
     slow_start: Duration = Field(
-        default=_time(_BALANCE.slow_start),
+        default=units.as_written(_BALANCE.slow_start),
         description="For so long the share of a new worker grows, from a tenth to the whole.",
     )
     weights: dict[Annotated[str, AfterValidator(fields.instance_number)], Positive] = Field(
@@ -242,15 +242,15 @@ class Listener(Section):
         default=gateway.Protocol.HTTP, description='"http", or "tcp" for any other protocol.'
     )
     head_timeout: Timeout = Field(
-        default=_time(_LIMITS.head_timeout),
+        default=units.as_written(_LIMITS.head_timeout),
         description="From the first byte of a request to its head's end.",
     )
     idle_timeout: Timeout = Field(
-        default=_time(_LIMITS.idle_timeout),
+        default=units.as_written(_LIMITS.idle_timeout),
         description="Between the requests of a connection, and between the bytes of a body.",
     )
     write_timeout: Timeout = Field(
-        default=_time(_LIMITS.write_timeout),
+        default=units.as_written(_LIMITS.write_timeout),
         description="A client that takes nothing of its answer for this long is cut off.",
     )
     min_body_rate: Size = Field(
@@ -277,8 +277,8 @@ class Listener(Section):
     )
 
 
-class Service(Section):
-    """One program, as many workers of it as wanted, on sequential ports."""
+class Program(Section):
+    """What runs, and how."""
 
     command: Command = Field(
         description="The program and its arguments: a list, or text that is split like a shell "
@@ -338,23 +338,8 @@ class Service(Section):
     )
 
 
-class Route(Section):
-    """Which requests of a listener go to which service."""
-
-    listener: str = Field(
-        description="The listener; that of a service's `listen` has the service's name."
-    )
-    host: Annotated[str, AfterValidator(fields.host)] | None = Field(
-        default=None,
-        description="Only requests for this host, without its port; by default for any.",
-    )
-    path: Annotated[str, AfterValidator(fields.url_path)] = Field(
-        default="/", description="Only paths below this one, by whole segments; the longest wins."
-    )
-    service: str = Field(description="The service that answers.")
-    backup: str | None = Field(
-        default=None, description="The service that answers while no worker of `service` is up."
-    )
+class Service(Filters, Program):
+    """One program, as many workers of it as wanted, on sequential ports."""
 
 
 class ServicesToml(Section):

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from webqx_supervisor.config import schema
-from webqx_supervisor.config.clashes import Names, clashes
+from webqx_supervisor.config.clashes import clashes
 from webqx_supervisor.config.env_files import read_env_files
 from webqx_supervisor.config.explain import Complaint, read
 from webqx_supervisor.config.fields import resolved
+from webqx_supervisor.config.filters import filters
 from webqx_supervisor.config.lines import KeyPath, dotted, key_lines
 from webqx_supervisor.config.names import default_daemon_name
+from webqx_supervisor.config.route_clashes import Names
+from webqx_supervisor.config.routes import Route
 from webqx_supervisor.config.syntax import load
 from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.model import gateway, service
@@ -153,8 +156,8 @@ def _config(document: schema.ServicesToml, file: Path, services: _Services) -> C
         services=tuple(services.service(n, entry) for n, entry in document.services.items()),
         listeners=tuple(_listener(n, entry) for n, entry in (*own, *document.listeners.items())),
         routes=(
-            *(gateway.Route(**route.model_dump()) for route in document.routes),
-            *(gateway.Route(listener=name, service=name) for name, _ in own),
+            *(_route(route, document) for route in document.routes),
+            *(_own_route(name, document.services[name]) for name, _ in own),
         ),
         forwardings=tuple(
             (name, gateway.Forwarding(**entry.forward.model_dump()))
@@ -164,6 +167,30 @@ def _config(document: schema.ServicesToml, file: Path, services: _Services) -> C
             (name, _balance(entry.balance)) for name, entry in document.services.items()
         ),
     )
+
+
+def _route(entry: Route, document: schema.ServicesToml) -> gateway.Route:
+    service = document.services.get(entry.service) if entry.service is not None else None
+    return gateway.Route(
+        listener=entry.listener,
+        service=entry.service or "",
+        host=entry.host,
+        path=entry.path,
+        backup=entry.backup,
+        pattern=entry.pattern or "",
+        methods=entry.methods,
+        headers=tuple(entry.headers.items()),
+        strip_prefix=entry.strip_prefix,
+        rewrite=entry.rewrite,
+        redirect=gateway.Redirect(**entry.redirect.model_dump()) if entry.redirect else None,
+        answer=gateway.FixedAnswer(**entry.answer.model_dump()) if entry.answer else None,
+        filters=filters(entry, service),
+    )
+
+
+def _own_route(name: str, entry: schema.Service) -> gateway.Route:
+    """Return the route of a service's `listen`."""
+    return gateway.Route(listener=name, service=name, filters=filters(entry, None))
 
 
 def _balance(entry: schema.Balance) -> gateway.Balance:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from typing import Any
 
 from webqx_supervisor.config.phrases import found
 
@@ -33,6 +34,11 @@ def duration_text(value: float) -> str:
         if value and value % _SECONDS[unit] == 0:
             return f"{value / _SECONDS[unit]:.0f}{unit}"
     return f"{value:.0f}s"
+
+
+def as_written(value: float) -> Any:
+    """Write the model's default as the file would; it is read like any other value."""
+    return duration_text(value)
 
 
 def size(value: object) -> int:

@@ -1,4 +1,4 @@
 cdef class Router:
     cdef public dict _listeners
 
-    cpdef match(self, str listener, host, str path)
+    cpdef match(self, str listener, host, str path, head=*)

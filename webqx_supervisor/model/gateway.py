@@ -6,6 +6,8 @@ The same values make the table, the one thing that a proxy knows about the world
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from webqx_supervisor.model.filters import Filters, Pairs
+
 
 class Protocol(StrEnum):
     """What is spoken on a listener."""
@@ -45,17 +47,49 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
+class Redirect:
+    """Where requests are sent instead; `to` may hold {host}, {path} and {query}."""
+
+    to: str
+    status: int = 308
+
+
+@dataclass(frozen=True, slots=True)
+class FixedAnswer:
+    """An answer that is always the same; `body` is text."""
+
+    status: int = 200
+    body: str = ""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """Requests on `listener` for `host` (None: any) under the path prefix go to `service`.
 
+    A host `*.example.com` is any below it. With a `pattern` the whole path must look like that:
+    `*` is anything within a segment, `**` at the end anything at all; `path` says nothing then.
+    `methods` and `headers` (name and value, `*` for any) must fit as well; empty: any do.
+
+    Without a service, `redirect` or `answer` says what becomes of the requests.
     For a TCP listener `path` is "/" and `host` None: every connection goes to the service.
     """
 
     listener: str
-    service: str
+    service: str = ""
     host: str | None = None
     path: str = "/"
     backup: str | None = None
+    pattern: str = ""
+    methods: tuple[str, ...] = ()
+    headers: Pairs = ()
+    strip_prefix: bool = False
+    """The worker sees the path without the prefix (of `path`)."""
+    rewrite: str | None = None
+    """The prefix (of `path`) is replaced by this before the worker sees it."""
+    redirect: Redirect | None = None
+    answer: FixedAnswer | None = None
+    filters: Filters = field(default_factory=Filters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,8 +94,10 @@ class Attempt:
         self._wait_no_longer()
         if self._pump is not None:  # whatever of the body is still to come: it has answered
             self._upstream.silence.end_upload(channel, exchange.gateway.reactor.now)
-        if exchange.extra:
-            head.kept += exchange.extra
+        if exchange.strip is not None:
+            head.kept = exchange.strip(head.kept)
+        if exchange.extra or exchange.led:
+            head.kept += exchange.extra + exchange.led
         if head.status == 101:
             await self._switch(channel, head)
             return
@@ -141,7 +143,7 @@ class Attempt:
         if upload is not None and (upload.kept or upload.finished):
             self._head.expects_continue = False  # it did not wait for it
         self._asked_to_continue = self._head.expects_continue
-        octets = render_request(self._head, self._exchange.client.forwarded, self._upgrade)
+        octets = render_request(self._head, self._exchange.forwarded, self._upgrade)
         if self._head.method not in IDEMPOTENT:
             self._mark = self._exchange.gateway.destroyed.listen()
             self._head_size = len(octets)
@@ -333,7 +335,7 @@ class Attempt:
             self._upstream.id,
             self._group.service,
             head.method.decode("latin-1"),
-            head.target.decode("latin-1"),
+            exchange.target.decode("latin-1"),
         )
         await exchange.gateway.heir.take_tunnel(client, channel, tunnel.handed(entry))
 

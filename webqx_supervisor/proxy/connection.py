@@ -13,9 +13,9 @@ from webqx_supervisor.proxy import losses
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.forward import forward
 from webqx_supervisor.proxy.gateway import Client, Gateway
-from webqx_supervisor.proxy.group import Group
-from webqx_supervisor.proxy.refusal import Cut, Refused
+from webqx_supervisor.proxy.refusal import Cut, Refused, Settled
 from webqx_supervisor.proxy.upload import Upload
+from webqx_supervisor.proxy.way import Way
 
 LINGER = 1.0
 """s, and octets, that are still read after the last answer (RFC 9112 section 9.6)."""
@@ -143,13 +143,17 @@ async def _read_head(gateway: Gateway, client: Client) -> RequestHead | None:
 async def _serve(exchange: Exchange) -> None:
     try:
         try:
-            group = _group_for(exchange)
-            if group is None:
+            way = _way_for(exchange)
+            if way is None:
                 await exchange.answer_options()
+            elif way.plain:
+                await forward(exchange, exchange.gateway.group(way.route))
             else:
-                await forward(exchange, group)
+                await _go(exchange, way)
         except Refused as refused:
             await exchange.refuse(refused)
+        except Settled as settled:
+            await exchange.settle(settled)
     except Cut as cut:
         losses.note(exchange)
         exchange.cut(cut.reason)
@@ -157,8 +161,20 @@ async def _serve(exchange: Exchange) -> None:
         exchange.lost(broken)
 
 
-def _group_for(exchange: Exchange) -> Group | None:
-    """Return who is to serve the request; None: the server as such is asked. Raises Refused."""
+async def _go(exchange: Exchange, way: Way) -> None:
+    """Take the request through the filters of its way, then have it carried out."""
+    for ask in way.filters:
+        waiting = ask(exchange)
+        if waiting is not None:
+            await waiting
+    if way.carry is not None:
+        await way.carry(exchange)
+    else:
+        await forward(exchange, exchange.gateway.group(way.route))
+
+
+def _way_for(exchange: Exchange) -> Way | None:
+    """Return the way that the request takes; None: the server as such is asked. Raises Refused."""
     head, client = exchange.head, exchange.client
     if head.length:
         exchange.upload = Upload(exchange.gateway.reactor, client, head.length)
@@ -166,7 +182,10 @@ def _group_for(exchange: Exchange) -> Group | None:
         raise Refused(508, "the request runs in a circle")
     if head.target == b"*":
         return None
-    return exchange.gateway.route(client.door.name, head.host, head.path)
+    way = exchange.gateway.way(client.door.name, head.host, head.path, head)
+    exchange.extra = way.lines
+    exchange.strip = way.strip
+    return way
 
 
 async def _refuse_head(gateway: Gateway, client: Client, refused: Refused) -> None:

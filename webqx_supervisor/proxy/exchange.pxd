@@ -6,14 +6,19 @@ cdef class Exchange:
     cdef public double began
     cdef public Client client
     cdef public bytes extra
+    cdef public bytes forwarded
     cdef public Gateway gateway
     cdef public RequestHead head
+    cdef public str ip
     cdef public bint keep
+    cdef public bytes led
     cdef public long long number
     cdef public str reason
     cdef public int retries
     cdef public long long sent
     cdef public int status
+    cdef public object strip
+    cdef public bytes target
     cdef public object upload
     cdef public str upstream
 

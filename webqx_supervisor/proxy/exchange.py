@@ -1,11 +1,13 @@
 """One request and its answer, from the head to the last octet and the line in the access log."""
 
+from collections.abc import Callable
+
 from webqx_supervisor.core.wire.messages import RequestHead
-from webqx_supervisor.core.wire.writer import ALLOW, render_error
+from webqx_supervisor.core.wire.writer import ALLOW, render_error, render_own_head
 from webqx_supervisor.net.channel import Broken, Stalled
 from webqx_supervisor.proxy.accesslog import Record
 from webqx_supervisor.proxy.gateway import Client, Gateway
-from webqx_supervisor.proxy.refusal import Cut, Refused
+from webqx_supervisor.proxy.refusal import Cut, Refused, Settled
 from webqx_supervisor.proxy.upload import Upload
 
 CLIENT_WENT_AWAY = 499
@@ -19,14 +21,19 @@ class Exchange:
         "began",
         "client",
         "extra",
+        "forwarded",
         "gateway",
         "head",
+        "ip",
         "keep",
+        "led",
         "number",
         "reason",
         "retries",
         "sent",
         "status",
+        "strip",
+        "target",
         "upload",
         "upstream",
     )
@@ -44,7 +51,17 @@ class Exchange:
         self.sent = 0
         """Octets of the answer's body that have been sent."""
         self.extra = b""
-        """Whole field lines that the proxy adds to the worker's answer."""
+        """Whole field lines of every answer, whoever gives it."""
+        self.led = b""
+        """The line by which the client comes back to this worker."""
+        self.strip: Callable[[bytes], bytes] | None = None
+        """Takes out of the lines of a worker's answer what is not its to say."""
+        self.ip = client.ip
+        """Who asks."""
+        self.forwarded = client.forwarded
+        """The lines that tell the worker so."""
+        self.target = head.target
+        """As the client wrote it."""
         self.upstream = ""
         self.retries = 0
         self.reason = ""
@@ -73,10 +90,24 @@ class Exchange:
                 reason=refused.reason,
                 close=not self.keep,
                 head_only=self.head.method == b"HEAD",
-                extra=self.gateway.date() + refused.extra,
+                extra=self.gateway.date() + refused.extra + self.extra,
             )
         )
         self.status = refused.status
+
+    async def settle(self, settled: Settled) -> None:
+        """Answer the request here, with nothing wrong about it. Raises Broken."""
+        self.keep = self.may_keep()
+        body = b"" if self.head.method == b"HEAD" else settled.body
+        self.status, self.sent = settled.status, len(body)
+        head = render_own_head(
+            settled.status,
+            len(settled.body),
+            settled.content_type,
+            close=not self.keep,
+            extra=self.gateway.date() + settled.lines + self.extra,
+        )
+        await self.answer(head + body)
 
     async def answer_options(self) -> None:
         """Answer a request that asks the server as such (RFC 9110 section 9.3.7)."""
@@ -110,9 +141,9 @@ class Exchange:
             Record(
                 self.gateway.reactor.now,
                 self.began,
-                self.client.ip,
+                self.ip,
                 self.head.method,
-                self.head.target,
+                self.target,
                 status,
                 self.sent,
                 self.upstream,

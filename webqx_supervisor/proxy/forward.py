@@ -22,7 +22,7 @@ async def forward(exchange: Exchange, group: Group) -> None:
     reactor = exchange.gateway.reactor
     attempts = 0
     until = reactor.now + group.forwarding.queue_timeout
-    wish = group.wish(exchange.head, exchange.client.ip) if group.wishful else None
+    wish = group.wish(exchange.head, exchange.ip) if group.wishful else None
     while True:
         if group.watched:
             losses.judge(exchange, group)
@@ -31,7 +31,7 @@ async def forward(exchange: Exchange, group: Group) -> None:
             upstream = await group.claim(until, wish)
         exchange.upstream = upstream.id
         if wish is not None:
-            exchange.extra = group.lead_back(wish, upstream)
+            exchange.led = group.lead_back(wish, upstream)
         attempt = Attempt(exchange, group, upstream)
         try:
             await attempt.run()

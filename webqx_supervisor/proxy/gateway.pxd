@@ -5,6 +5,7 @@ from webqx_supervisor.core.routing cimport Router
 from webqx_supervisor.proxy.accesslog cimport AccessLog
 from webqx_supervisor.proxy.group cimport Group
 from webqx_supervisor.proxy.upstreams cimport Upstreams
+from webqx_supervisor.proxy.way cimport Way
 
 cdef class Client:
     cdef public bytes ahead
@@ -30,11 +31,14 @@ cdef class Gateway:
     cdef public object losses
     cdef public bint leaving
     cdef public object _empty
+    cdef public object make_way
     cdef public Router _router
+    cdef public dict _ways
     cdef public bytes _date
     cdef public double _date_until
 
     cpdef list apply(self, table)
-    cpdef Group route(self, str listener, bytes host, str path)
+    cpdef Way way(self, str listener, bytes host, str path, head=*)
+    cpdef Group group(self, route)
     cpdef forget(self, Client client)
     cpdef bytes date(self)

@@ -9,6 +9,7 @@ import trio
 
 from webqx_supervisor.core.routing import Router
 from webqx_supervisor.core.wire.headers import forwarded_block
+from webqx_supervisor.core.wire.messages import RequestHead
 from webqx_supervisor.core.wire.writer import date_field
 from webqx_supervisor.model.gateway import Limits, Route, Table
 from webqx_supervisor.model.link import HandedTunnel, Message
@@ -20,6 +21,7 @@ from webqx_supervisor.proxy.accesslog import AccessLog
 from webqx_supervisor.proxy.group import Group
 from webqx_supervisor.proxy.refusal import Refused
 from webqx_supervisor.proxy.upstreams import Upstreams
+from webqx_supervisor.proxy.way import Way
 
 HALF_CLOSED_PATIENCE = 10.0
 """s that a worker may be silent once the client has said that it sends no more."""
@@ -99,24 +101,41 @@ class Gateway:
         self.heir: Heir | None = None
         """Who takes the clients that are between two requests, when this proxy leaves."""
         self._empty = trio.Event()
+        self.make_way: Callable[[Route], Way] = Way
+        """Builds what the requests of a route go through."""
         self._router = Router(())
+        self._ways: dict[Route, Way] = {}
         self._date = b""
         self._date_until = 0.0
 
     def apply(self, table: Table) -> list[str]:
         """Bring a table into force; return the draining upstreams that have nothing in flight."""
-        self._router = Router(table.routes)
+        known = self._ways
+        self._ways = {each: known.get(each) or self.make_way(each) for each in table.routes}
+        self._router = Router(self._ways.items())
         idle = self.upstreams.apply(table)
-        known = {upstream.id for upstream in self.upstreams.all()}
-        self.losses = Counter({each: n for each, n in self.losses.items() if each in known})
+        living = {upstream.id for upstream in self.upstreams.all()}
+        self.losses = Counter({each: n for each, n in self.losses.items() if each in living})
         return idle
 
-    def route(self, listener: str, host: bytes, path: str) -> Group:
-        """Return the group that a request goes to. Raises Refused (404, 503)."""
-        route = self._router.match(listener, host, path)
-        if route is None:
+    def way(self, listener: str, host: bytes, path: str, head: RequestHead | None = None) -> Way:
+        """Return the way of a request; over TCP there is no head. Raises Refused (404)."""
+        way: Way | None = self._router.match(listener, host, path, head)
+        if way is None:
             raise Refused(404, "no route leads anywhere for this host and path")
-        return self._group(route)
+        return way
+
+    def group(self, route: Route) -> Group:
+        """Return the group that the requests of a route go to now. Raises Refused (503)."""
+        group = self.upstreams.group(route.service)
+        if group is not None and (group.up or route.backup is None):
+            return group
+        backup = self.upstreams.group(route.backup) if route.backup else None
+        if backup is not None and backup.up:
+            return backup
+        if group is None:
+            raise Refused(503, f"service {route.service} is not known here")
+        return group
 
     def forget(self, client: Client) -> None:
         """Note that a client's connection is closed."""
@@ -139,17 +158,6 @@ class Gateway:
             self._date = date_field(now)
             self._date_until = self.reactor.now + 1 - now % 1
         return self._date
-
-    def _group(self, route: Route) -> Group:
-        group = self.upstreams.group(route.service)
-        if group is not None and (group.up or route.backup is None):
-            return group
-        backup = self.upstreams.group(route.backup) if route.backup else None
-        if backup is not None and backup.up:
-            return backup
-        if group is None:
-            raise Refused(503, f"service {route.service} is not known here")
-        return group
 
 
 def _nobody(_: Message) -> None:

@@ -25,7 +25,7 @@ def note(exchange: Exchange) -> None:
         return
     request = LostRequest(
         method=head.method.decode("latin-1"),
-        target=head.target.decode("latin-1")[:LONGEST_TARGET],
+        target=exchange.target.decode("latin-1")[:LONGEST_TARGET],
         age_s=round(gateway.reactor.now - exchange.began, 3),
         request_id=gateway.log.request_id(exchange.number),
         fingerprint=identify(exchange),
@@ -54,5 +54,5 @@ def clear(exchange: Exchange, group: Group) -> None:
 def identify(exchange: Exchange) -> str:
     """Return a name for all requests like this one: method, host, target, length of the body."""
     head = exchange.head
-    whole = b"%b %b %b %d" % (head.method, head.host, head.target, head.length)
+    whole = b"%b %b %b %d" % (head.method, head.host, exchange.target, head.length)
     return f"{fingerprint(whole):016x}"

@@ -39,6 +39,7 @@ from webqx_supervisor.proxy.handover import Handover
 from webqx_supervisor.proxy.inheritance import inherit
 from webqx_supervisor.proxy.tunnel import FAREWELL, Tunnel
 from webqx_supervisor.proxy.upstream import ENDING_TIME, LiveUpstream
+from webqx_supervisor.proxy.ways import make_way
 
 SIGNALLED_LEAVE = 30.0
 """s that SIGTERM leaves to what is in flight."""
@@ -64,6 +65,7 @@ class Proxy:
             seed,
         )
         self.gateway.tell = self._say
+        self.gateway.make_way = make_way
         self._doors = Doors(self.gateway)
         self._leave = trio.Event()
         self._leave_timeout = SIGNALLED_LEAVE

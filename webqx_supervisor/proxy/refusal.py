@@ -12,6 +12,22 @@ class Refused(Exception):  # noqa: N818 - what happens to the request
         """Whole field lines for the answer."""
 
 
+class Settled(Exception):  # noqa: N818 - what happens to the request
+    """The request is answered here, as it is meant to be: a redirect, a preflight, a fixed answer.
+
+    `lines` are whole field lines of the answer.
+    """
+
+    def __init__(
+        self, status: int, lines: bytes = b"", body: bytes = b"", content_type: bytes = b""
+    ) -> None:
+        super().__init__(f"{status}")
+        self.status = status
+        self.lines = lines
+        self.body = body
+        self.content_type = content_type
+
+
 class Cut(Exception):  # noqa: N818 - what happens to the answer
     """The answer has begun and cannot be completed: the client's connection is reset."""
 

@@ -42,7 +42,7 @@ class Stream:
 
     async def _serve(self) -> None:
         client, gateway = self._client, self._gateway
-        group = gateway.route(client.door.name, b"", "/")
+        group = gateway.group(gateway.way(client.door.name, b"", "/").route)
 
         def hung_up(_channel: Channel, _events: int) -> None:
             if client.task is not None:

@@ -138,6 +138,21 @@ def render_simple_response(
     )
 
 
+def render_own_head(
+    status: int, length: int, content_type: bytes, close: bool, extra: bytes
+) -> bytes:
+    """Return the head of an answer of our own with so many octets; `extra` holds whole lines."""
+    parts = [b"HTTP/1.1 %d %b\r\n" % (status, _phrase(status).encode("ascii")), extra]
+    if content_type and length:
+        parts.append(b"Content-Type: %b\r\n" % content_type)
+    if status not in (204, 304):
+        parts += _length_field(length)
+    if close:
+        parts.append(_CLOSE)
+    parts.append(b"\r\n")
+    return b"".join(parts)
+
+
 def render_stream_head(status: int, content_type: bytes) -> bytes:
     """Return the head of an answer of our own whose body follows in chunks."""
     return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\n%b\r\n" % (

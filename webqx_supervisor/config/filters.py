@@ -1,0 +1,139 @@
+"""The keys by which services.toml says what a route does beside carrying requests to a service.
+
+They stand in a route, or in a service for all routes that lead to it; what a route says itself
+counts for that route.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from webqx_supervisor.config import filter_fields as fields
+from webqx_supervisor.config import units
+from webqx_supervisor.config.kinds import Duration, Section
+from webqx_supervisor.model import filters as model
+
+_CORS = model.Cors()
+
+FieldName = Annotated[str, AfterValidator(fields.field_name)]
+FieldValue = Annotated[str, AfterValidator(fields.field_value)]
+FieldNames = Annotated[tuple[FieldName, ...], Field(strict=False)]
+Fields = dict[FieldName, FieldValue]
+Networks = Annotated[
+    tuple[Annotated[str, AfterValidator(fields.network)], ...], Field(strict=False)
+]
+Methods = Annotated[tuple[Annotated[str, AfterValidator(fields.method)], ...], Field(strict=False)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(fields.origin)], ...], Field(strict=False)]
+
+
+class Cors(Section):
+    """Who may call from pages of another origin; a list alone is the origins."""
+
+    origins: Origins = Field(
+        description='Like "https://me.github.io", "https://*.example.com" for all hosts below, '
+        'or "*" for everybody.'
+    )
+    methods: Methods = Field(
+        default=_CORS.methods, description='The methods that they may use; "*" for any.'
+    )
+    headers: FieldNames = Field(
+        default=_CORS.headers, description='The request headers that they may send; "*" for any.'
+    )
+    expose: FieldNames = Field(
+        default=_CORS.expose, description="The headers of an answer that their scripts may read."
+    )
+    credentials: bool = Field(
+        default=_CORS.credentials,
+        description="Whether they may send cookies and HTTP credentials of the user; not for "
+        'everybody ("*").',
+    )
+    max_age: Duration = Field(
+        default=units.as_written(_CORS.max_age),
+        description="For how long a browser need not ask again.",
+    )
+    preflight_status: Literal[200, 204] = Field(
+        default=204, description="The status of the answer to a preflight."
+    )
+
+
+class Edits(Section):
+    """Changes to the headers of a message: `remove` first, then `set`, then `add`."""
+
+    remove: FieldNames = Field(default=(), description="Taken out.")
+    set: Fields = Field(default={}, description="Written instead of what is there of that name.")
+    add: Fields = Field(default={}, description="Written beside what is there of that name.")
+
+
+_Security = Annotated[
+    bool,
+    Field(
+        description="Adds HSTS (over TLS), nosniff, frame, referrer and content policies to "
+        "answers; what `response_headers` sets goes first.",
+    ),
+]
+
+
+class Filters(Section):
+    """What is done with requests beside carrying them."""
+
+    cors: Annotated[
+        Cors | None,
+        BeforeValidator(
+            fields.cors_table, json_schema_input_type=list[str] | Cors | Literal[False]
+        ),
+    ] = Field(
+        default=None,
+        description="Who may call from another origin: a list of origins, or all of these; false "
+        "for nobody.",
+    )
+    allow: Networks = Field(
+        default=(),
+        description='Only these addresses may ask, like "192.168.0.0/16"; the longest network that '
+        "holds an address decides.",
+    )
+    deny: Networks = Field(default=(), description="These addresses may not ask.")
+    request_headers: Edits = Field(
+        default_factory=Edits, description="Changes to what the worker gets."
+    )
+    response_headers: Edits = Field(
+        default_factory=Edits, description="Changes to what the client gets, from whomever."
+    )
+    security_headers: _Security = False
+
+
+def filters(own: Filters, service: Filters | None) -> model.Filters:
+    """Return what counts for a route with these keys of its own, and these of its service."""
+    entry = _Merged(own, service)
+    cors = entry.get("cors")
+    return model.Filters(
+        access=model.Access(entry.get("allow"), entry.get("deny")),
+        cors=model.Cors(**cors.model_dump()) if cors and cors.origins else None,
+        request_headers=_edits(entry.get("request_headers")),
+        response_headers=_secured(
+            _edits(entry.get("response_headers")), entry.get("security_headers")
+        ),
+    )
+
+
+class _Merged:
+    def __init__(self, own: Filters, service: Filters | None) -> None:
+        self._own = own
+        self._service = service
+
+    def get(self, key: str) -> Any:
+        """Return the route's own value if it has one, else its service's."""
+        if key in self._own.model_fields_set or self._service is None:
+            return getattr(self._own, key)
+        return getattr(self._service, key)
+
+
+def _edits(entry: Edits) -> model.Edits:
+    return model.Edits(entry.remove, tuple(entry.set.items()), tuple(entry.add.items()))
+
+
+def _secured(edits: model.Edits, wanted: bool) -> model.Edits:
+    if not wanted:
+        return edits
+    named = {name.lower() for name, _ in edits.set} | {name.lower() for name in edits.remove}
+    preset = tuple(pair for pair in model.SECURITY if pair[0].lower() not in named)
+    return model.Edits(edits.remove, (*preset, *edits.set), edits.add)

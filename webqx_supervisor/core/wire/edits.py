@@ -1,0 +1,48 @@
+"""Changes to the lines of a parsed head: `Name: value` each, with its CRLF."""
+
+from collections.abc import Callable, Collection, Iterable
+
+
+def find_value(block: bytes, name: bytes) -> bytes | None:
+    """Return what the first field of this lower-case name says in a whole head; None: not there."""
+    at = block.lower().find(b"\n%b:" % name)
+    if at < 0:
+        return None
+    begin = at + len(name) + 2
+    return block[begin : block.find(b"\r", begin)].strip(b"\t ")
+
+
+def stripper(names: Collection[bytes]) -> Callable[[bytes], bytes] | None:
+    """Return what takes these fields out of lines; None for no names.
+
+    Names are lower case; one that ends in a star is the beginning of names.
+    """
+    if not names:
+        return None
+    exact = frozenset(name for name in names if not name.endswith(b"*"))
+    begins = tuple(name[:-1] for name in names if name.endswith(b"*"))
+    needles = (*(b"\n%b:" % name for name in exact), *(b"\n%b" % name for name in begins))
+
+    def strip(lines: bytes) -> bytes:
+        # Mostly nothing is to be taken out, and to see that is all that it costs.
+        lower = b"\n" + lines.lower()
+        for needle in needles:
+            if needle in lower:
+                return _without(lines, exact, begins)
+        return lines
+
+    return strip
+
+
+def field_lines(pairs: Iterable[tuple[str, str]]) -> bytes:
+    """Write names and values, each of which may stand in a field, as lines."""
+    return "".join(f"{name}: {value}\r\n" for name, value in pairs).encode("latin-1")
+
+
+def _without(lines: bytes, exact: frozenset[bytes], begins: tuple[bytes, ...]) -> bytes:
+    kept = []
+    for line in lines.splitlines(keepends=True):
+        name = line.partition(b":")[0].lower()
+        if name not in exact and not name.startswith(begins):
+            kept.append(line)
+    return b"".join(kept)

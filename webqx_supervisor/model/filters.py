@@ -1,0 +1,66 @@
+"""What a route does with a request beside carrying it to a service, a value for each part."""
+
+from dataclasses import dataclass, field
+
+Pairs = tuple[tuple[str, str], ...]
+"""Names of fields, and what they say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """Who may call from another origin, by the Fetch standard's CORS protocol.
+
+    An origin is `scheme://host[:port]`, with `*.` before the host for all names below it, or `*`
+    for everybody, which goes with no credentials. Methods and headers may be `*` as well.
+    """
+
+    origins: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+    headers: tuple[str, ...] = ("Authorization", "Content-Type")
+    expose: tuple[str, ...] = ()
+    credentials: bool = False
+    max_age: float = 7200.0
+    """s for which a browser may keep the answer to a preflight."""
+    preflight_status: int = 204
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """What becomes of the fields of a message: first `remove`, then `set`, then `add`."""
+
+    remove: tuple[str, ...] = ()
+    set: Pairs = ()
+    """Written instead of whatever is there of that name."""
+    add: Pairs = ()
+    """Written beside whatever is there of that name."""
+
+
+SECURITY: Pairs = (
+    ("Strict-Transport-Security", "max-age=31536000"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "strict-origin-when-cross-origin"),
+    ("Content-Security-Policy", "frame-ancestors 'none'; base-uri 'self'; object-src 'none'"),
+)
+"""What `security_headers` sets; browsers heed the first over TLS only (RFC 6797 section 8.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Which addresses may ask, as networks in CIDR notation; the longest that holds one decides.
+
+    Whoever is in none may ask, unless there is an `allow`.
+    """
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """All of them; None, or a value that does nothing, for each that is not wanted."""
+
+    access: Access = field(default_factory=Access)
+    cors: Cors | None = None
+    request_headers: Edits = field(default_factory=Edits)
+    response_headers: Edits = field(default_factory=Edits)

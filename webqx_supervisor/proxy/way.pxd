@@ -1,0 +1,7 @@
+cdef class Way:
+    cdef public object route
+    cdef public tuple filters
+    cdef public object carry
+    cdef public bytes lines
+    cdef public object strip
+    cdef public bint plain

@@ -1,0 +1,86 @@
+"""From a route of the table to the way that its requests take."""
+
+from webqx_supervisor.core import cors
+from webqx_supervisor.core.rewriting import location, rewritten
+from webqx_supervisor.core.wire.edits import field_lines, stripper
+from webqx_supervisor.model.filters import Access, Edits
+from webqx_supervisor.model.gateway import FixedAnswer, Redirect, Route
+from webqx_supervisor.proxy.exchange import Exchange
+from webqx_supervisor.proxy.filters.access import AccessFilter
+from webqx_supervisor.proxy.filters.cors import CorsFilter
+from webqx_supervisor.proxy.filters.edits import EditsFilter, stripped
+from webqx_supervisor.proxy.refusal import Settled
+from webqx_supervisor.proxy.way import Ask, Carry, Way
+
+
+def make_way(route: Route) -> Way:
+    """Build the way of a route; it may be kept for as long as the route stays the same."""
+    filters, edits = route.filters, route.filters.response_headers
+    names = stripped(edits)
+    if filters.cors is not None:
+        names += cors.STRIPPED
+    return Way(
+        route,
+        tuple(_filters(route)),
+        _carry(route),
+        field_lines((*edits.set, *edits.add)),
+        stripper(names),
+    )
+
+
+def _filters(route: Route) -> list[Ask]:
+    """Return what is asked, in this order: whoever is refused is refused by the cheapest."""
+    filters = route.filters
+    asked: list[Ask] = []
+    if filters.cors is not None:
+        asked.append(CorsFilter(filters.cors).ask)
+    if filters.access != Access():
+        asked.append(AccessFilter(filters.access).ask)
+    if filters.request_headers != Edits():
+        asked.append(EditsFilter(filters.request_headers).ask)
+    if route.strip_prefix or route.rewrite is not None:
+        asked.append(_Rewriting(route).ask)
+    return asked
+
+
+def _carry(route: Route) -> Carry | None:
+    if route.redirect is not None:
+        return _Redirecting(route.redirect).carry
+    if route.answer is not None:
+        return _Answering(route.answer).carry
+    return None
+
+
+class _Rewriting:
+    """The worker sees another path than the client asked for."""
+
+    def __init__(self, route: Route) -> None:
+        self._prefix = route.path
+        self._instead = route.rewrite or "/"
+
+    def ask(self, exchange: Exchange) -> None:
+        head = exchange.head
+        head.target = rewritten(head.target, self._prefix, self._instead)
+        if self._prefix != "/":
+            prefix = self._prefix.rstrip("/").encode()
+            head.kept += b"X-Forwarded-Prefix: %b\r\n" % prefix
+
+
+class _Redirecting:
+    def __init__(self, redirect: Redirect) -> None:
+        self._redirect = redirect
+
+    async def carry(self, exchange: Exchange) -> None:
+        head = exchange.head
+        where = location(self._redirect.to, exchange.target, head.authority)
+        raise Settled(self._redirect.status, b"Location: %b\r\n" % where)
+
+
+class _Answering:
+    def __init__(self, answer: FixedAnswer) -> None:
+        self._answer = answer
+
+    async def carry(self, exchange: Exchange) -> None:  # noqa: ARG002 - the same for all
+        answer = self._answer
+        kind = answer.content_type.encode("latin-1")
+        raise Settled(answer.status, b"", answer.body.encode(), kind)
