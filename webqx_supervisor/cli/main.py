@@ -18,6 +18,8 @@ HOMES = {
     "apply": "manage",
     "restart": "manage",
     "stop": "manage",
+    "pause": "manage",
+    "resume": "manage",
     "upgrade": "manage",
     "describe": "show",
     "events": "show",

@@ -9,6 +9,7 @@ import click
 from webqx_supervisor.cli import launch, render
 from webqx_supervisor.cli.hints import hints
 from webqx_supervisor.cli.options import (
+    DURATION,
     call,
     file_option,
     json_option,
@@ -136,6 +137,44 @@ def apply(file: Path, as_json: bool) -> None:
     else:
         click.echo("\n".join(map(render.change, answer["changes"])) or "nothing to change")
     _fail_if_any(answer, "could not be changed")
+
+
+@click.command()
+@click.argument("route")
+@click.option("--hold", type=DURATION, help="Let requests wait for so long first, as 30s or 5m.")
+@click.option("--retry-after", type=DURATION, help="When clients are told to come again; 30s.")
+@click.option("--reason", help="What clients are told.")
+@file_option
+@json_option
+def pause(
+    route: str, hold: float, retry_after: float, reason: str, file: Path, as_json: bool
+) -> None:
+    """Answer all requests of a route, by its name or its service's, with 503 until resume.
+
+    With --hold requests wait for the end of the pause, and are lost only if it comes too late.
+    """
+    asked = {"route": route, "hold": hold, "retry_after": retry_after, "reason": reason}
+    body = {key: value for key, value in asked.items() if value is not None}
+    answer = call(file, "POST", "/pause", body)
+    if as_json:
+        click.echo(render.as_json(answer))
+    else:
+        click.echo(f"paused {answer['name']}; `webqx-sv resume {answer['name']}` ends it")
+
+
+@click.command()
+@click.argument("route")
+@file_option
+@json_option
+def resume(route: str, file: Path, as_json: bool) -> None:
+    """End the pause of a route; requests that wait go on."""
+    answer = call(file, "POST", "/resume", {"route": route})
+    if as_json:
+        click.echo(render.as_json(answer))
+    elif answer["was_paused"]:
+        click.echo(f"resumed {answer['name']}")
+    else:
+        click.echo(f"{answer['name']} was not paused")
 
 
 @click.command()

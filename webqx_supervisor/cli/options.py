@@ -7,10 +7,30 @@ from typing import Any
 import click
 
 from webqx_supervisor.config.files import locate
+from webqx_supervisor.config.units import seconds
 from webqx_supervisor.control.client import Client
 
 DEFAULT_FILE = Path("services.toml")
 
+
+class _Duration(click.ParamType[float]):
+    """Seconds, written as in services.toml."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read "30s"; a number of seconds is good as well."""
+        if isinstance(value, float):
+            return value
+        try:
+            return seconds(f"{value}s" if str(value).isdecimal() else value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+DURATION = _Duration()
 file_option = click.option(
     "-c",
     "--config",

@@ -34,7 +34,8 @@ def status(answer: Mapping[str, Any]) -> str:
     blocks = [services(answer["services"])] if answer["services"] else []
     if any(service["workers"] for service in answer["services"]):
         blocks.append(workers(answer["services"]))
-    blocks.append("\n".join([*map(_proxy, answer["proxies"]), _daemon(answer["daemon"])]))
+    about = [*map(_pause, answer.get("paused", ())), *map(_proxy, answer["proxies"])]
+    blocks.append("\n".join([*about, _daemon(answer["daemon"])]))
     return "\n\n".join(blocks)
 
 
@@ -179,6 +180,11 @@ def _percent(share: float) -> str:
 
 def _or_nothing(value: int | None) -> str:
     return NOTHING if value is None else str(value)
+
+
+def _pause(row: Mapping[str, Any]) -> str:
+    how = f"requests wait up to {duration(row['hold'])}" if row["hold"] else "requests get 503"
+    return click.style(f"paused  {row['name']}: {how}", fg="yellow")
 
 
 def _proxy(row: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from webqx_supervisor.config import fields, filter_fields
 from webqx_supervisor.config.filters import Fields, FieldValue, Filters, Methods
-from webqx_supervisor.config.kinds import Section
+from webqx_supervisor.config.kinds import Name, Section
 from webqx_supervisor.model import gateway
 
 _ANSWER = gateway.FixedAnswer()
@@ -41,6 +41,9 @@ class FixedAnswer(Section):
 class Lead(Section):
     """Which requests, and where to."""
 
+    name: Name | None = Field(
+        default=None, description="What `pause` and `resume` call it; the service's name else."
+    )
     listener: str = Field(
         description="The listener; that of a service's `listen` has the service's name."
     )

@@ -185,6 +185,7 @@ def _route(entry: Route, document: schema.ServicesToml) -> gateway.Route:
         redirect=gateway.Redirect(**entry.redirect.model_dump()) if entry.redirect else None,
         answer=gateway.FixedAnswer(**entry.answer.model_dump()) if entry.answer else None,
         filters=filters(entry, service),
+        name=entry.name or "",
     )
 
 

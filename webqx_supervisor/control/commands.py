@@ -57,6 +57,15 @@ COMMANDS = (
         "Make the running state match services.toml, touching only what changed.",
     ),
     Command(
+        "pause",
+        "POST",
+        "/pause",
+        "Answer the requests of a route, or of all routes to a service, with 503; or, with `hold`, "
+        "let them wait for so many seconds first.",
+        body=("route", "hold?", "retry_after?", "reason?"),
+    ),
+    Command("resume", "POST", "/resume", "End the pause of that name.", body=("route",)),
+    Command(
         "upgrade",
         "POST",
         "/upgrade",

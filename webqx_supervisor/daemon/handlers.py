@@ -10,12 +10,14 @@ from webqx_supervisor.control.server import Call, Reply, Stream
 from webqx_supervisor.core.reconcile import Change, resolve_instances
 from webqx_supervisor.daemon.evidence import ASKED, Evidence
 from webqx_supervisor.daemon.logs import LogReader
+from webqx_supervisor.daemon.pauses import Pauses
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.services import Failure, Services
 from webqx_supervisor.daemon.status import Survey
 from webqx_supervisor.daemon.supervisor import Supervisor
-from webqx_supervisor.model.codec import to_plain
+from webqx_supervisor.model.codec import from_plain, to_plain
 from webqx_supervisor.model.errors import NoSuchService, UsageError
+from webqx_supervisor.model.gateway import Pause
 
 LINES = 100
 DESCRIBED_EVENTS = 20
@@ -45,6 +47,11 @@ class Whole(Protocol):
 
     def pulse(self) -> Pulse:
         """Say how it is."""
+
+    pauses: Pauses
+
+    async def in_force(self) -> None:
+        """Return when every proxy follows what is wanted now."""
 
     async def renew(self, *, proxies: bool) -> Callable[[], object]:
         """Get ready for the code on the disk; return what gives way to it."""
@@ -82,6 +89,8 @@ class Handlers:
             "/apply": self._apply,
             "/upgrade": self._upgrade,
             "/why": self._why,
+            "/pause": self._pause,
+            "/resume": self._resume,
         }
 
     async def handle(self, call: Call) -> Reply | Stream:
@@ -209,6 +218,22 @@ class Handlers:
         self._registry.tell(ASKED, "upgrade")
         give_way = await self._whole.renew(proxies=proxies)
         return Reply({"pid": os.getpid()}, after=give_way)
+
+    async def _pause(self, call: Call) -> Reply:
+        body = _body(call, "route", "hold", "retry_after", "reason")
+        try:
+            pause = from_plain(Pause, {**body, "name": body.get("route")})
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"no such pause: {error}") from None
+        self._whole.pauses.begin(pause)
+        await self._whole.in_force()
+        return Reply(to_plain(pause))
+
+    async def _resume(self, call: Call) -> Reply:
+        name = str(_body(call, "route").get("route", ""))
+        was_paused = self._whole.pauses.end(name)
+        await self._whole.in_force()
+        return Reply({"name": name, "was_paused": was_paused})
 
     def _named(self, call: Call, verb: str) -> list[Supervisor]:
         """Return the services that a command names, and leave word of it."""

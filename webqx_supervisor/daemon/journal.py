@@ -12,6 +12,7 @@ from pathlib import Path
 
 from webqx_supervisor.config.places import write_atomically
 from webqx_supervisor.model.codec import from_plain, to_plain
+from webqx_supervisor.model.gateway import Pause
 from webqx_supervisor.model.status import WorkerState
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Entries:
     orders: tuple[Order, ...] = ()
     workers: tuple[WorkerEntry, ...] = ()
     proxies: tuple[ProxyEntry, ...] = ()
+    pauses: tuple[Pause, ...] = ()
     renewing: bool = False
     """The proxies are of older code than the next daemon, which is to replace them."""
 

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import trio
 
@@ -25,6 +26,7 @@ from webqx_supervisor.daemon.handlers import Handlers, Pulse
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.logs import LogReader
 from webqx_supervisor.daemon.orphans import Orphans
+from webqx_supervisor.daemon.pauses import Pauses
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.proxies import Proxies
 from webqx_supervisor.daemon.registry import Registry
@@ -85,6 +87,8 @@ class Daemon:
         self._renewal = Renewal(places.state_dir, self._store, output, self._save_all)
         self._proxies_are_new = False
         self._services = Services(asked.config, resources, self._sockets)
+        before = self._saved.pauses if self._saved.boot_id == boot_id() else ()
+        self.pauses = Pauses(self._registry, lambda: self._services.config, before)
         self._proxies = Proxies(
             self._table,
             self._sockets,
@@ -128,7 +132,9 @@ class Daemon:
 
     async def _open_doors(self, orders: Sequence[journal.Order]) -> None:
         """Answer commands and signals until told to stop."""
-        survey = Survey(self._services, self._proxies, lambda: self._renewal.keeper_pid)
+        survey = Survey(
+            self._services, self._proxies, lambda: self._renewal.keeper_pid, self.pauses.all
+        )
         logs = LogReader(self._places.logs, self._output, self._services)
         evidence = self._resources.evidence
         handlers = Handlers(self._services, survey, self._registry, logs, evidence, self)
@@ -235,9 +241,16 @@ class Daemon:
             self._save()
             return changes, failures
 
+    async def in_force(self) -> None:
+        """Return when every proxy follows what is wanted now, or within 5 s."""
+        with trio.move_on_after(5):
+            await self._proxies.follow()
+
     def _table(self, version: int) -> Table:
         suspects = self._resources.evidence.suspects
-        return table.build(version, self._services.config, self._services.all(), suspects)
+        config = self._services.config
+        config = replace(config, routes=self.pauses.over(config.routes))
+        return table.build(version, config, self._services.all(), suspects)
 
     def _hear(self, message: Lost | Survived) -> None:
         evidence = self._resources.evidence
@@ -270,6 +283,7 @@ class Daemon:
             orders=tuple(each.order() for each in supervisors),
             workers=tuple(entry for entry in workers if entry is not None),
             proxies=self._proxies.entries(),
+            pauses=self.pauses.all(),
             renewing=self._renewal.due or (self._saved.renewing and not self._proxies_are_new),
         )
         if entries != self._saved:

@@ -176,6 +176,11 @@ class Proxies:
             )
         )
 
+    async def follow(self) -> None:
+        """Return when every proxy follows the present table."""
+        version = self._refresh()
+        await self._registry.until(lambda: all(proxy.applied >= version for proxy in self.running))
+
     async def traffic(self, upstream: str) -> tuple[int, int]:
         """Return (in flight, answered) of one upstream over all proxies."""
         counts = [

@@ -10,7 +10,7 @@ from webqx_supervisor.daemon.proxies import Proxies
 from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.daemon.worker import Worker
-from webqx_supervisor.model.gateway import worker_id
+from webqx_supervisor.model.gateway import Pause, worker_id
 from webqx_supervisor.model.link import Count, Report
 from webqx_supervisor.model.status import (
     DaemonStatus,
@@ -50,11 +50,16 @@ class Survey:
     """Looks at everything and writes it down as a Status."""
 
     def __init__(
-        self, services: Services, proxies: Proxies, keeper_pid: Callable[[], int | None]
+        self,
+        services: Services,
+        proxies: Proxies,
+        keeper_pid: Callable[[], int | None],
+        paused: Callable[[], tuple[Pause, ...]] = tuple,
     ) -> None:
         self._services = services
         self._proxies = proxies
         self._keeper_pid = keeper_pid
+        self._paused = paused
         self._born = trio.current_time()
         self._meter = CpuMeter()
 
@@ -74,6 +79,7 @@ class Survey:
             ),
             proxies=self._proxy_rows(reports),
             services=tuple(self._service(each, counts) for each in self._services.all()),
+            paused=self._paused(),
         )
         pids = [worker.pid for service in status.services for worker in service.workers]
         self._meter.forget_all_but(pid for pid in pids if pid is not None)

@@ -64,6 +64,19 @@ class FixedAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """What becomes of the requests for a route, or all routes to a service, of this name."""
+
+    name: str
+    hold: float = 0.0
+    """s for which a request waits for the end of the pause; 0: it is answered at once."""
+    retry_after: float = 30.0
+    """s after which clients are told to come again."""
+    reason: str = ""
+    """For the client; empty: that it is paused."""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """Requests on `listener` for `host` (None: any) under the path prefix go to `service`.
 
@@ -90,6 +103,9 @@ class Route:
     redirect: Redirect | None = None
     answer: FixedAnswer | None = None
     filters: Filters = field(default_factory=Filters)
+    name: str = ""
+    """What a person calls it, to pause it."""
+    pause: Pause | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from webqx_supervisor.model.gateway import Pause
+
 
 class WorkerState(StrEnum):
     """The states of a worker; core.lifecycle holds the moves between them."""
@@ -76,3 +78,5 @@ class Status:
     daemon: DaemonStatus
     proxies: tuple[ProxyStatus, ...]
     services: tuple[ServiceStatus, ...]
+    paused: tuple[Pause, ...] = ()
+    """What of it a person has paused."""

@@ -13,7 +13,7 @@ from webqx_supervisor.proxy import losses
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.forward import forward
 from webqx_supervisor.proxy.gateway import Client, Gateway
-from webqx_supervisor.proxy.refusal import Cut, Refused, Settled
+from webqx_supervisor.proxy.refusal import Again, Cut, Refused, Settled
 from webqx_supervisor.proxy.upload import Upload
 from webqx_supervisor.proxy.way import Way
 
@@ -150,6 +150,8 @@ async def _serve(exchange: Exchange) -> None:
                 await forward(exchange, exchange.gateway.group(way.route))
             else:
                 await _go(exchange, way)
+        except Again:
+            await _serve(exchange)
         except Refused as refused:
             await exchange.refuse(refused)
         except Settled as settled:
@@ -176,7 +178,7 @@ async def _go(exchange: Exchange, way: Way) -> None:
 def _way_for(exchange: Exchange) -> Way | None:
     """Return the way that the request takes; None: the server as such is asked. Raises Refused."""
     head, client = exchange.head, exchange.client
-    if head.length:
+    if head.length and exchange.upload is None:
         exchange.upload = Upload(exchange.gateway.reactor, client, head.length)
     if head.via_self:
         raise Refused(508, "the request runs in a circle")

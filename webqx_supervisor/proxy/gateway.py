@@ -113,6 +113,9 @@ class Gateway:
         known = self._ways
         self._ways = {each: known.get(each) or self.make_way(each) for each in table.routes}
         self._router = Router(self._ways.items())
+        for route, way in known.items():
+            if way.end is not None and route not in self._ways:
+                way.end()
         idle = self.upstreams.apply(table)
         living = {upstream.id for upstream in self.upstreams.all()}
         self.losses = Counter({each: n for each, n in self.losses.items() if each in living})

@@ -11,6 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -65,7 +66,7 @@ class Proxy:
             seed,
         )
         self.gateway.tell = self._say
-        self.gateway.make_way = make_way
+        self.gateway.make_way = partial(make_way, self.reactor)
         self._doors = Doors(self.gateway)
         self._leave = trio.Event()
         self._leave_timeout = SIGNALLED_LEAVE

@@ -28,6 +28,10 @@ class Settled(Exception):  # noqa: N818 - what happens to the request
         self.content_type = content_type
 
 
+class Again(Exception):  # noqa: N818 - what happens to the request
+    """The way that the request took is no more: there is another one in its place."""
+
+
 class Cut(Exception):  # noqa: N818 - what happens to the answer
     """The answer has begun and cannot be completed: the client's connection is reset."""
 

@@ -4,4 +4,5 @@ cdef class Way:
     cdef public object carry
     cdef public bytes lines
     cdef public object strip
+    cdef public object end
     cdef public bint plain

@@ -18,9 +18,10 @@ class Way:
     """`filters` are asked in their order; `carry` then answers, None: a worker of the service does.
 
     `lines` are field lines of every answer, `strip` takes out of a worker's what must not be there.
+    `end` is called when the table has another way in its place.
     """
 
-    __slots__ = ("carry", "filters", "lines", "plain", "route", "strip")
+    __slots__ = ("carry", "end", "filters", "lines", "plain", "route", "strip")
 
     def __init__(
         self,
@@ -29,10 +30,12 @@ class Way:
         carry: Carry | None = None,
         lines: bytes = b"",
         strip: Callable[[bytes], bytes] | None = None,
+        end: Callable[[], None] | None = None,
     ) -> None:
         self.route = route
         self.filters = filters
         self.carry = carry
         self.lines = lines
         self.strip = strip
+        self.end = end
         self.plain = not filters and carry is None

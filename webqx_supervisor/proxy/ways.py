@@ -5,30 +5,34 @@ from webqx_supervisor.core.rewriting import location, rewritten
 from webqx_supervisor.core.wire.edits import field_lines, stripper
 from webqx_supervisor.model.filters import Access, Edits
 from webqx_supervisor.model.gateway import FixedAnswer, Redirect, Route
+from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.filters.access import AccessFilter
 from webqx_supervisor.proxy.filters.cors import CorsFilter
 from webqx_supervisor.proxy.filters.edits import EditsFilter, stripped
+from webqx_supervisor.proxy.filters.pause import PauseFilter
 from webqx_supervisor.proxy.refusal import Settled
 from webqx_supervisor.proxy.way import Ask, Carry, Way
 
 
-def make_way(route: Route) -> Way:
+def make_way(reactor: Reactor, route: Route) -> Way:
     """Build the way of a route; it may be kept for as long as the route stays the same."""
     filters, edits = route.filters, route.filters.response_headers
     names = stripped(edits)
     if filters.cors is not None:
         names += cors.STRIPPED
+    pause = PauseFilter(reactor, route.pause) if route.pause is not None else None
     return Way(
         route,
-        tuple(_filters(route)),
+        tuple(_filters(route, pause)),
         _carry(route),
         field_lines((*edits.set, *edits.add)),
         stripper(names),
+        pause.end if pause is not None else None,
     )
 
 
-def _filters(route: Route) -> list[Ask]:
+def _filters(route: Route, pause: PauseFilter | None) -> list[Ask]:
     """Return what is asked, in this order: whoever is refused is refused by the cheapest."""
     filters = route.filters
     asked: list[Ask] = []
@@ -36,6 +40,8 @@ def _filters(route: Route) -> list[Ask]:
         asked.append(CorsFilter(filters.cors).ask)
     if filters.access != Access():
         asked.append(AccessFilter(filters.access).ask)
+    if pause is not None:
+        asked.append(pause.ask)
     if filters.request_headers != Edits():
         asked.append(EditsFilter(filters.request_headers).ask)
     if route.strip_prefix or route.rewrite is not None:
