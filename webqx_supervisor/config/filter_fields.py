@@ -82,6 +82,19 @@ def cors_table(value: object) -> object:
     return value
 
 
+def compress_table(value: object) -> object:
+    """Take `compress = true` for the defaults, false for none."""
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
+def media_type(text: str) -> str:
+    """Take a media type without parameters (RFC 9110 8.3.1)."""
+    kind, _, subtype = text.partition("/")
+    if _TOKEN.fullmatch(kind) and _TOKEN.fullmatch(subtype):
+        return text.lower()
+    raise ValueError(f'wanted a media type, like "text/html"; found {found(text)}')
+
+
 def pattern(text: str) -> str:
     """Take what a whole path looks like: `*` within a segment, `**` at the end."""
     if text.startswith("/") and text.isascii() and text.isprintable() and " " not in text:

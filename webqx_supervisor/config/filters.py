@@ -10,9 +10,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from webqx_supervisor.config import filter_fields as fields
 from webqx_supervisor.config import units
-from webqx_supervisor.config.kinds import Duration, Section
+from webqx_supervisor.config.kinds import Duration, Section, Size
 from webqx_supervisor.model import filters as model
 
+_COMPRESS = model.Compress()
 _CORS = model.Cors()
 
 FieldName = Annotated[str, AfterValidator(fields.field_name)]
@@ -56,6 +57,24 @@ class Cors(Section):
     )
 
 
+class Compress(Section):
+    """Which answers are compressed for clients that take it; true alone is the defaults."""
+
+    encodings: Annotated[
+        tuple[Literal["zstd", "br", "gzip"], ...], Field(strict=False, min_length=1)
+    ] = Field(default=("zstd", "br", "gzip"), description="The best first.")
+    types: Annotated[
+        tuple[Annotated[str, AfterValidator(fields.media_type)], ...], Field(strict=False)
+    ] = Field(
+        default=_COMPRESS.types,
+        description='Only these, like "text/html"; by default all that is text.',
+    )
+    min_size: Size = Field(
+        default=units.size_as_written(_COMPRESS.min_size),
+        description="Bodies smaller than this are left as they are.",
+    )
+
+
 class Edits(Section):
     """Changes to the headers of a message: `remove` first, then `set`, then `add`."""
 
@@ -92,6 +111,10 @@ class Filters(Section):
         "holds an address decides.",
     )
     deny: Networks = Field(default=(), description="These addresses may not ask.")
+    compress: Annotated[
+        Compress | None,
+        BeforeValidator(fields.compress_table, json_schema_input_type=bool | Compress),
+    ] = Field(default=None, description="Answers are compressed: true, or all of these.")
     request_headers: Edits = Field(
         default_factory=Edits, description="Changes to what the worker gets."
     )
@@ -104,10 +127,11 @@ class Filters(Section):
 def filters(own: Filters, service: Filters | None) -> model.Filters:
     """Return what counts for a route with these keys of its own, and these of its service."""
     entry = _Merged(own, service)
-    cors = entry.get("cors")
+    cors, compress = entry.get("cors"), entry.get("compress")
     return model.Filters(
         access=model.Access(entry.get("allow"), entry.get("deny")),
         cors=model.Cors(**cors.model_dump()) if cors and cors.origins else None,
+        compress=model.Compress(**compress.model_dump()) if compress else None,
         request_headers=_edits(entry.get("request_headers")),
         response_headers=_secured(
             _edits(entry.get("response_headers")), entry.get("security_headers")

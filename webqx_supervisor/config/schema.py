@@ -41,10 +41,6 @@ _FORWARD = gateway.Forwarding()
 _BALANCE = gateway.Balance()
 
 
-def _bytes(count: int) -> Any:
-    return units.size_text(count)
-
-
 class Daemon(Section):
     """The daemon and its proxies."""
 
@@ -157,7 +153,8 @@ class Logs(Section):
     """The files that a worker's output goes to."""
 
     max_size: Capacity = Field(
-        default=_bytes(_LOGS.max_size), description="The size at which a log file is rotated."
+        default=units.size_as_written(_LOGS.max_size),
+        description="The size at which a log file is rotated.",
     )
     keep: Count = Field(default=_LOGS.keep, description="How many rotated files are kept.")
 
@@ -254,15 +251,16 @@ class Listener(Section):
         description="A client that takes nothing of its answer for this long is cut off.",
     )
     min_body_rate: Size = Field(
-        default=_bytes(_LIMITS.min_body_rate),
+        default=units.size_as_written(_LIMITS.min_body_rate),
         description="How many bytes a second of a body must come on average, once the client was "
         "waited for 5 s; 0 means any.",
     )
     max_head: Capacity = Field(
-        default=_bytes(_LIMITS.max_head), description="The largest head of a request."
+        default=units.size_as_written(_LIMITS.max_head),
+        description="The largest head of a request.",
     )
     max_body: Size = Field(
-        default=_bytes(_LIMITS.max_body),
+        default=units.size_as_written(_LIMITS.max_body),
         description="The largest body of a request; 0 means no limit.",
     )
     max_connections: Count = Field(

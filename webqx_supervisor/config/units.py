@@ -41,6 +41,11 @@ def as_written(value: float) -> Any:
     return duration_text(value)
 
 
+def size_as_written(value: int) -> Any:
+    """Do the same for a size."""
+    return size_text(value)
+
+
 def size(value: object) -> int:
     """Read "512M", "64k", "100" or 100; k, M, G and T are powers of 1024, in either case.
 

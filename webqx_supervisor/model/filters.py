@@ -57,10 +57,22 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class Compress:
+    """Answers are encoded for clients that take it; `encodings` in the order of preference."""
+
+    encodings: tuple[str, ...] = ("zstd", "br", "gzip")
+    types: tuple[str, ...] = ()
+    """Media types without parameters; none: all that are text."""
+    min_size: int = 1024
+    """Octets below which a body is left as it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Filters:
     """All of them; None, or a value that does nothing, for each that is not wanted."""
 
     access: Access = field(default_factory=Access)
+    compress: Compress | None = None
     cors: Cors | None = None
     request_headers: Edits = field(default_factory=Edits)
     response_headers: Edits = field(default_factory=Edits)

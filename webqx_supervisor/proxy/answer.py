@@ -40,7 +40,7 @@ class Answer:
         self._ahead = ahead
         self._seconds = seconds
         self._silence = silence
-        self._framing = _framing(head.length, exchange.head.minor)
+        self._framing = framing_for(head.length, exchange.head.minor)
 
     async def relay(self) -> bool:
         """Send it; return whether the upstream's connection may be used again.
@@ -183,7 +183,7 @@ def patience(exchange: Exchange, seconds: float) -> float:
     return seconds
 
 
-def _framing(length: int, client_minor: int) -> int:
+def framing_for(length: int, client_minor: int) -> int:
     """Return how the client gets a body of this length; only HTTP/1.1 knows chunks."""
     if length >= 0:
         return length

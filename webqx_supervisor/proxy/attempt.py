@@ -16,6 +16,7 @@ from webqx_supervisor.net.reactor import Task
 from webqx_supervisor.net.sockdiag import DEAF
 from webqx_supervisor.proxy.answer import Answer, patience
 from webqx_supervisor.proxy.delivery import Delivery
+from webqx_supervisor.proxy.encoded import EncodedAnswer
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.group import Group
 from webqx_supervisor.proxy.reach import reach
@@ -103,10 +104,20 @@ class Attempt:
             return
         if head.length < 0 and is_event_stream(head.headers):
             self._upstream.begin_endless(channel, EventStream(channel, exchange.client.channel))
-        seconds = self._forwarding.response_timeout
-        answer = Answer(exchange, channel, head, self._ahead, seconds, self._upstream.silence)
+        answer = self._answer(channel, head)
         reusable = await answer.relay()
         self._reusable = reusable and (exchange.upload is None or exchange.upload.finished)
+
+    def _answer(self, channel: Channel, head: ResponseHead) -> Answer:
+        exchange = self._exchange
+        seconds, silence = self._forwarding.response_timeout, self._upstream.silence
+        if exchange.compress is not None:
+            encoder = exchange.compress.encoder(head, exchange)
+            if encoder is not None:
+                encoded = EncodedAnswer(exchange, channel, head, self._ahead, seconds, silence)
+                encoded.encode(encoder)
+                return encoded
+        return Answer(exchange, channel, head, self._ahead, seconds, silence)
 
     def end(self) -> None:
         """Give back the claim, and the connection if it may be used again."""

@@ -5,6 +5,8 @@ from webqx_supervisor.proxy.gateway cimport Client, Gateway
 cdef class Exchange:
     cdef public double began
     cdef public Client client
+    cdef public object compress
+    cdef public object coding
     cdef public bytes extra
     cdef public bytes forwarded
     cdef public Gateway gateway

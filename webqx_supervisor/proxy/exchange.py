@@ -1,8 +1,9 @@
 """One request and its answer, from the head to the last octet and the line in the access log."""
 
 from collections.abc import Callable
+from typing import Protocol
 
-from webqx_supervisor.core.wire.messages import RequestHead
+from webqx_supervisor.core.wire.messages import RequestHead, ResponseHead
 from webqx_supervisor.core.wire.writer import ALLOW, render_error, render_own_head
 from webqx_supervisor.net.channel import Broken, Stalled
 from webqx_supervisor.proxy.accesslog import Record
@@ -14,12 +15,34 @@ CLIENT_WENT_AWAY = 499
 """The status in the log of a request whose client did not wait for one (nginx' word for it)."""
 
 
+class Encoder(Protocol):
+    """Takes content, gives it encoded; what it holds back comes with `flush` or `finish`."""
+
+    def encode(self, content: bytes) -> bytes:
+        """Return what there is by now."""
+
+    def flush(self) -> bytes:
+        """Return all of what has been taken, so that the client can decode it."""
+
+    def finish(self) -> bytes:
+        """Return the rest; nothing is taken any more."""
+
+
+class Compressing(Protocol):
+    """Says whether an answer is to be encoded."""
+
+    def encoder(self, head: ResponseHead, exchange: "Exchange") -> Encoder | None:
+        """Return what encodes the body that follows, and change the head so; None: nothing does."""
+
+
 class Exchange:
     """What is known of one exchange; forward() and relay_answer() fill it in as they go."""
 
     __slots__ = (
         "began",
         "client",
+        "coding",
+        "compress",
         "extra",
         "forwarded",
         "gateway",
@@ -56,6 +79,10 @@ class Exchange:
         """The line by which the client comes back to this worker."""
         self.strip: Callable[[bytes], bytes] | None = None
         """Takes out of the lines of a worker's answer what is not its to say."""
+        self.compress: Compressing | None = None
+        """Has a worker's answer encoded, if it is worth it."""
+        self.coding: bytes | None = None
+        """How; None: the client takes none."""
         self.ip = client.ip
         """Who asks."""
         self.forwarded = client.forwarded

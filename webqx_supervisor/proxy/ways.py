@@ -8,6 +8,7 @@ from webqx_supervisor.model.gateway import FixedAnswer, Redirect, Route
 from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.filters.access import AccessFilter
+from webqx_supervisor.proxy.filters.compress import CompressFilter
 from webqx_supervisor.proxy.filters.cors import CorsFilter
 from webqx_supervisor.proxy.filters.edits import EditsFilter, stripped
 from webqx_supervisor.proxy.filters.pause import PauseFilter
@@ -42,6 +43,8 @@ def _filters(route: Route, pause: PauseFilter | None) -> list[Ask]:
         asked.append(AccessFilter(filters.access).ask)
     if pause is not None:
         asked.append(pause.ask)
+    if filters.compress is not None:
+        asked.append(CompressFilter(filters.compress).ask)
     if filters.request_headers != Edits():
         asked.append(EditsFilter(filters.request_headers).ask)
     if route.strip_prefix or route.rewrite is not None:
