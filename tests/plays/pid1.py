@@ -110,6 +110,7 @@ class Unit:
 
     def remove(self):
         """Stop it whatever it does, and forget it."""
+        self.do("stop", "--no-block", code=None)
         self.do("kill", "--signal=KILL", "--kill-whom=all", code=None)
         self.do("stop", code=None)
         self.do("reset-failed", code=None)

@@ -35,7 +35,6 @@ def unit(systemd, project):
     project.service()
     project.wrap = (*systemd.inside, "env", f"--chdir={project.folder}")
     yield unit
-    project.clean_up()
     unit.remove()
 
 
