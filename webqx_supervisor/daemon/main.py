@@ -102,10 +102,10 @@ class Daemon:
         """Live until told to stop; then let everything end in order."""
         adoption = Adoption(self._saved, self._inherited, self._orphans, self._store)
         self._sockets.adopt(self._inherited)
+        still_there = adoption.proxies(self._sockets)
         self._sockets.follow(self._services.config.listeners)
-        self._proxies.adopt(
-            adoption.proxies(), self._inherited
-        )  # first: they may hold requests of any worker
+        # Before the workers: they may hold requests of any.
+        self._proxies.adopt(still_there, self._inherited)
         async with trio.open_nursery() as workers:
             for pipe in self._inherited.pop("orphans", []):
                 workers.start_soon(self._orphans.listen, pipe)
