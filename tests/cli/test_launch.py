@@ -1,8 +1,10 @@
 """Starting the keeper, once; with scripts in the keeper's place."""
 
 import fcntl
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -211,3 +213,114 @@ def test_without_stored_descriptors_there_is_nothing_to_resume(places, monkeypat
     monkeypatch.setenv("LISTEN_PID", "1")  # meant for another process
 
     launch.resume(places)
+
+
+@pytest.fixture
+def systemd(tmp_path):
+    """Yield what listens where systemd would, and the address."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound:
+        bound.bind(str(tmp_path / "notify"))
+        bound.settimeout(20)
+        yield bound, str(tmp_path / "notify")
+
+
+SHOWS = """
+import json, os
+from webqx_supervisor.control.fdstore import inherited
+found = inherited()
+print(json.dumps({"names": list(found), "lock": os.fstat(found["lock"][0]).st_ino}))
+"""
+
+
+def under_systemd(file, address, kept=(), verb="foreground"):
+    """Run one of launch.foreground and .resume as systemd's main process; return what comes.
+
+    `kept` are the (name, descriptor) pairs that it is given. The daemon only shows what it has.
+    """
+    program = (
+        "import os, sys; from pathlib import Path\n"
+        "kept = [word.split('=') for word in sys.argv[3:]]\n"
+        "import fcntl; clear = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 20) for _, fd in kept]\n"
+        "for place, fd in enumerate(clear, 3): os.dup2(fd, place)\n"
+        "names = ':'.join(name for name, _ in kept)\n"
+        "if kept: os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(kept)),"
+        " LISTEN_FDNAMES=names)\n"
+        "from webqx_supervisor.cli import launch\n"
+        "from webqx_supervisor.config.compiler import compile_file\n"
+        "from webqx_supervisor.config.files import locate\n"
+        "launch.daemon_command = lambda _: [sys.executable, '-c', sys.argv[2]]\n"
+        "places = locate(Path(sys.argv[1]))\n"
+    )
+    calls = {
+        "foreground": "launch.foreground(places, compile_file(places.file))",
+        "resume": "launch.resume(places); print('nothing to resume')",
+    }
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", program + calls[verb], str(file), SHOWS),
+            *(f"{name}={fd}" for name, fd in kept),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        pass_fds=[fd for _, fd in kept],
+        env={**os.environ, "NOTIFY_SOCKET": address},
+        check=True,
+    )
+    return done.stdout
+
+
+def stored(systemd):
+    """Return the lock's descriptor that came to systemd, after the one before was removed."""
+    removal = systemd.recv(4096)
+    text, (fd,), _, _ = socket.recv_fds(systemd, 4096, 4)
+    assert removal == b"FDSTOREREMOVE=1\nFDNAME=lock"
+    assert text.startswith(b"FDSTORE=1\nFDNAME=lock\n")
+    return fd
+
+
+def test_systemd_keeps_the_lock_and_the_daemon_has_it_too(places, file, systemd):
+    bound, address = systemd
+    told = under_systemd(file, address)
+    assert json.loads(told) == {"names": ["lock"], "lock": places.lock.stat().st_ino}
+    kept = stored(bound)  # the daemon has ended by now
+    assert is_held(places.lock)
+    os.close(kept)
+    assert not is_held(places.lock)
+
+
+@pytest.mark.parametrize("verb", ["foreground", "resume"])
+def test_the_lock_that_systemd_has_kept_is_the_next_daemons(places, file, systemd, verb):
+    bound, address = systemd
+    under_systemd(file, address)
+    kept = stored(bound)
+    reading, writing = os.pipe()
+    told = under_systemd(file, address, [("log", reading), ("lock", kept)], verb)
+    assert json.loads(told) == {"names": ["log", "lock"], "lock": places.lock.stat().st_ino}
+    for fd in (kept, reading, writing, stored(bound)):
+        os.close(fd)
+
+
+def test_a_kept_lock_of_a_folder_that_is_gone_gives_way_to_a_new_one(places, file, systemd):
+    bound, address = systemd
+    under_systemd(file, address)
+    kept = stored(bound)
+    places.lock.unlink()
+    told = under_systemd(file, address, [("lock", kept)])
+    assert json.loads(told) == {"names": ["lock"], "lock": places.lock.stat().st_ino}
+    new = stored(bound)
+    os.close(kept)
+    assert is_held(places.lock)
+    os.close(new)
+
+
+def test_while_another_has_the_lock_nothing_is_resumed(places, file, systemd):
+    prepare(places)
+    places.wanted.write_text("{}")
+    reading, writing = os.pipe()
+    with places.lock.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        told = under_systemd(file, systemd[1], [("log", reading)], "resume")
+    os.close(reading)
+    os.close(writing)
+    assert told == "nothing to resume\n"

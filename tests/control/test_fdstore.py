@@ -77,6 +77,44 @@ def test_what_is_meant_for_another_process_is_not_taken(pid, count):
     assert run_with(pid, "a:b", count) == '{"found": {}, "left": [], "inheritable": []}'
 
 
+HANDING_ON = """
+import os, sys
+os.environ["LISTEN_PID"] = str(os.getpid())
+from webqx_supervisor.control.fdstore import hand_on
+hand_on(sys.argv[1], int(sys.argv[2]))
+os.execv(sys.executable, [sys.executable, "-c", sys.argv[3]])
+"""
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (None, '{"lock": [3]}'),
+        ("log", '{"log": [3], "lock": [4]}'),
+        ("log:lock:listen", '{"log": [3], "lock": [4], "listen": [5]}'),
+    ],
+)
+def test_what_is_handed_on_comes_to_the_next_program_beside_what_was_given(names, found):
+    count = names.count(":") + 1 if names else 0
+    variables = {"LISTEN_FDS": str(count), "LISTEN_FDNAMES": names or ""} if names else {}
+    given = [os.pipe() for _ in range(count)]
+    reader, writer = os.pipe()
+    places = (
+        f"import os; {'; '.join(f'os.dup2({r}, {at})' for at, (r, _) in enumerate(given, 3))}\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", places + HANDING_ON, "lock", str(reader), LISTENER],
+        env={**os.environ, **variables},
+        pass_fds=(reader, *(r for r, _ in given)),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for fd in (reader, writer, *(end for ends in given for end in ends)):
+        os.close(fd)
+    assert f'{{"found": {found}, "left": [], ' in told
+
+
 def test_nothing_is_inherited_without_the_variables(monkeypatch):
     monkeypatch.delenv("LISTEN_FDS", raising=False)
     assert inherited() == {}

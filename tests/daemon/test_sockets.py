@@ -12,6 +12,7 @@ from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.model.gateway import Listener
+from webqx_supervisor.net.listeners import listen
 
 
 class Store(FdStore):
@@ -161,3 +162,16 @@ def test_a_copy_of_an_adopted_socket_leaves_it_non_blocking(sockets, bind):
         sockets.follow([listener(bind)])
         with sockets.open["web", bind].dup():
             assert not os.get_blocking(kept.fileno())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_what_is_rescued_is_stored_and_used_and_the_rest_is_closed(sockets, store, host):
+    bind = f"{host}:{free_port()}"
+    first = listen(bind)
+    sockets.rescue([first, first.dup(), listen(f"127.0.0.1:{free_port()}")])
+    assert len(store.names) == 2
+    sockets.follow([listener(bind)])
+    assert sockets.open["web", bind] is first
+    assert sockets.problems == {}
+    assert store.names == [f"listen={bind.replace(':', '~')}"]
+    assert not first.getblocking()

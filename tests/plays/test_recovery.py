@@ -6,12 +6,13 @@ import os
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import helpers
 import httpx
 import psutil
 import pytest
-from load import load, wait_for_answers
+from load import failures, load, wait_for_answers
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -141,6 +142,44 @@ def test_few_descriptors_are_enough_for_those_who_use_theirs(project):
     assert close.failures == []
     # One that was between two requests may have made room for others.
     assert all("RemoteDisconnected" in failure for failure in keep.failures + slow.failures)
+
+
+def may_trace():
+    """Say whether a process of ours may take descriptors out of another one."""
+    yama = Path("/proc/sys/kernel/yama/ptrace_scope")
+    return os.geteuid() == 0 or not yama.exists() or yama.read_text().strip() == "0"
+
+
+@pytest.mark.skipif(not may_trace(), reason="the kernel lets nobody but root take descriptors")
+def test_after_keeper_and_daemon_died_together_the_next_start_refuses_nobody(project):
+    project.service().cli("start")
+    before = project.status()
+    with load(project.listen, "keep", "close", "slow", "post") as clients:
+        wait_for_answers(clients, 3)
+        for pid in (before["daemon"]["keeper_pid"], before["daemon"]["pid"]):
+            os.kill(pid, signal.SIGKILL)
+        wait_for_answers(clients, 3)
+        project.cli("start")
+        helpers.until(lambda: len(project.status()["proxies"]) == 1)
+        wait_for_answers(clients, 10)
+    assert failures(clients) == []
+    assert project.pids() == [worker["pid"] for worker in before["services"][0]["workers"]]
+    assert project.status()["proxies"][0]["pid"] != before["proxies"][0]["pid"]
+    assert "unbound" not in project.daemon_log()
+
+
+def test_what_workers_write_goes_on_after_keeper_and_daemon_died_together(project):
+    project.service(more="instances = 1").cli("start")
+    before = project.status()["daemon"]
+    for pid in (before["keeper_pid"], before["pid"]):
+        os.kill(pid, signal.SIGKILL)
+    project.cli("start")
+    for words in ("still-here", "and-again"):
+        assert httpx.get(f"{project.url}/say/{words}").status_code == 200
+        helpers.until(lambda words=words: words in project.cli("logs"))
+    project.cli("restart")
+    httpx.get(f"{project.url}/say/as-ever")
+    helpers.until(lambda: "as-ever" in project.cli("logs"))
 
 
 @pytest.mark.parametrize("who", ["keeper_pid", "pid"])

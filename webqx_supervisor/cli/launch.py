@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from webqx_supervisor.config import wanted
 from webqx_supervisor.config.files import prepare, remember
 from webqx_supervisor.config.places import Places
+from webqx_supervisor.control import fdstore
 from webqx_supervisor.control.client import Client
 from webqx_supervisor.control.programs import KEEPER, daemon_command, keeper_command
 from webqx_supervisor.model.config import Config
@@ -63,24 +64,24 @@ def foreground(
 ) -> NoReturn:
     """Become the keeper; under systemd, which is a keeper itself, become the daemon."""
     prepare(places)
-    lock = _try_lock(places)
+    lock = _own_lock(places)
     if lock is None:
         raise WebqxError(f"it runs already: {places.file}")
     _leave_word(places, config, only)
-    by_systemd = "NOTIFY_SOCKET" in os.environ
-    ours = keeper_command(places.state_dir, [("lock", lock)], keeper=keeper)
-    _become(daemon_command(places.state_dir) if by_systemd else ours, lock)
+    if "NOTIFY_SOCKET" in os.environ:
+        _become_daemon(places, lock)
+    os.set_inheritable(lock, True)
+    _become(keeper_command(places.state_dir, [(fdstore.LOCK, lock)], keeper=keeper))
 
 
 def resume(places: Places) -> None:
     """Take up what a crashed daemon left with systemd; return if there is no such thing.
 
     The file may be broken by now, and services may have been stopped by hand: so what was wanted
-    stays as it was. See sd_listen_fds(3): the descriptors are meant for this very pid.
+    stays as it was.
     """
-    ours = os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS")
-    if ours and places.wanted.exists() and (lock := _try_lock(places)) is not None:
-        _become(daemon_command(places.state_dir), lock)
+    if fdstore.given() and places.wanted.exists() and (lock := _own_lock(places)) is not None:
+        _become_daemon(places, lock)
 
 
 def answers(places: Places) -> bool:
@@ -149,6 +150,16 @@ def _try_lock(places: Places) -> int | None:
     return lock
 
 
+def _own_lock(places: Places) -> int | None:
+    """Return the lock that systemd has kept for us while no daemon lived, else try to get it."""
+    names = fdstore.given()
+    if fdstore.LOCK in names and places.lock.exists():
+        kept = fdstore.FIRST_FD + names.index(fdstore.LOCK)
+        if os.path.samestat(os.fstat(kept), places.lock.stat()):
+            return kept
+    return _try_lock(places)
+
+
 def _leave_word(places: Places, config: Config, only: Sequence[str]) -> None:
     wanted.write(places.wanted, wanted.Wanted(config, tuple(only)))
     remember(places)
@@ -161,7 +172,7 @@ def _start(places: Places, keeper: Path, lock: int, deadline: float) -> None:
     try:
         said_before = os.fstat(log).st_size
         process = subprocess.Popen(
-            keeper_command(places.state_dir, [("lock", lock)], keeper=keeper),
+            keeper_command(places.state_dir, [(fdstore.LOCK, lock)], keeper=keeper),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -183,6 +194,17 @@ def _start(places: Places, keeper: Path, lock: int, deadline: float) -> None:
     process.returncode = 0  # it outlives this process on purpose, so Popen need not warn of it
 
 
-def _become(command: list[str], lock: int) -> NoReturn:
-    os.set_inheritable(lock, True)
+def _become_daemon(places: Places, lock: int) -> NoReturn:
+    """Become the daemon, and have systemd hold the lock as our keeper would.
+
+    Else whoever comes while the daemon is away would start another one.
+    """
+    store = fdstore.FdStore(os.environ["NOTIFY_SOCKET"])
+    store.remove(fdstore.LOCK)
+    store.push(fdstore.LOCK, lock)
+    fdstore.hand_on(fdstore.LOCK, lock)
+    _become(daemon_command(places.state_dir))
+
+
+def _become(command: list[str]) -> NoReturn:
     os.execv(command[0], command)  # noqa: S606 - the product's own program, no shell

@@ -30,11 +30,11 @@ def start(services: tuple[str, ...], foreground: bool, file: Path, as_json: bool
 
     Returns when they are ready; fails if one does not become so.
     """
-    from webqx_supervisor.config.compiler import compile_file
-
     places = locate(file)
     if foreground:
         launch.resume(places)
+    from webqx_supervisor.config.compiler import compile_file  # heavy, and not needed to resume
+
     config = compile_file(file)
     runs = launch.answers(places)
     for name in services:

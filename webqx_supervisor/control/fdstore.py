@@ -11,26 +11,56 @@ import socket
 from collections.abc import Mapping, Sequence
 
 FIRST_FD = 3  # SD_LISTEN_FDS_START
+LOCK = "lock"
+"""What the descriptor of the lock in the state folder is called."""
+VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 SEND_TIMEOUT = 2.0
 _NAME = re.compile(r"[!-9;-~]{1,255}")  # ASCII without space, control and the separator ":"
 
 log = logging.getLogger(__name__)
 
 
+def given() -> list[str]:
+    """Return the names of the descriptors that were given to this process, from FIRST_FD on.
+
+    Descriptors without a name are called "unknown", as systemd does.
+    """
+    pid, number, text = (os.environ.get(variable, "") for variable in VARIABLES)
+    if pid != str(os.getpid()) or not number.isdecimal():
+        return []
+    count = int(number)
+    names = text.split(":") if text else []
+    return (names + ["unknown"] * count)[:count]
+
+
+def hand_on(name: str, fd: int) -> None:
+    """Give `fd` to the program that this process becomes by execve(2), with all it was given.
+
+    It takes the place of what had the same name. Call it last: the place may be in use here.
+    """
+    names = given()
+    if name not in names:
+        names.append(name)
+    place = FIRST_FD + names.index(name)
+    if place != fd:
+        os.dup2(fd, place)
+    os.set_inheritable(place, True)
+    os.environ |= dict(
+        zip(VARIABLES, (str(os.getpid()), str(len(names)), ":".join(names)), strict=True)
+    )
+
+
 def inherited() -> dict[str, list[int]]:
     """Take the descriptors that were given to this process, by name, in the order of the store.
 
     They are made close-on-exec and the LISTEN_ variables are unset, so that no child takes them
-    for its own. Descriptors without a name are called "unknown", as systemd does.
+    for its own.
     """
-    taken = {key: os.environ.pop(f"LISTEN_{key}", "") for key in ("PID", "FDS", "FDNAMES")}
-    if taken["PID"] != str(os.getpid()) or not taken["FDS"].isdecimal():
-        return {}
-    count = int(taken["FDS"])
-    names = taken["FDNAMES"].split(":") if taken["FDNAMES"] else []
-    names += ["unknown"] * (count - len(names))
+    names = given()
+    for variable in VARIABLES:
+        os.environ.pop(variable, None)
     found: dict[str, list[int]] = {}
-    for fd, name in zip(range(FIRST_FD, FIRST_FD + count), names, strict=False):
+    for fd, name in enumerate(names, FIRST_FD):
         os.set_inheritable(fd, False)
         found.setdefault(name, []).append(fd)
     return found

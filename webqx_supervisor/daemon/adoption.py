@@ -20,17 +20,19 @@ from webqx_supervisor.daemon.orphans import Orphans
 from webqx_supervisor.daemon.proxies import LAST_REQUESTS
 from webqx_supervisor.daemon.proxy import LINK, Proxy
 from webqx_supervisor.daemon.services import Services
+from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.link import Leave
 from webqx_supervisor.model.service import Service, Stop
 from webqx_supervisor.model.status import WorkerState
-from webqx_supervisor.process import spawn, table, tree
+from webqx_supervisor.process import salvage, spawn, table, tree
 from webqx_supervisor.process.identity import Identity, boot_id
 
 log = logging.getLogger(__name__)
 
 
+DESCRIPTORS = {"out": 1, "err": 2}
 _UNWATCHED = "while the daemon was away"
 _PLACE = {WorkerState.RUNNING: 0, WorkerState.STARTING: 1}
 
@@ -60,7 +62,7 @@ class Adoption:
                 process = self._find(entry.pid, entry.start_time)
                 supervisor = known.get(entry.service)
                 if supervisor is not None:
-                    self._collect(entry, supervisor.service, resources)
+                    self._collect(entry, process, supervisor.service, resources)
                 if supervisor is not None and process is not None:
                     self._adopt_worker(entry, process, supervisor, resources)
                 else:
@@ -72,14 +74,17 @@ class Adoption:
         """Return what was asked for by hand; a reboot ends it, and services.toml counts again."""
         return self._entries.orders if self._same_boot else ()
 
-    def proxies(self) -> list[Proxy]:
-        """Return the proxies that still live and whose link was kept."""
+    def proxies(self, sockets: ListeningSockets) -> list[Proxy]:
+        """Return the proxies that still live and whose link was kept.
+
+        Others have to go, but the listening sockets that they have go to `sockets` before.
+        """
         found = []
         for entry in self._entries.proxies:
             process = self._find(entry.pid, entry.start_time)
             links = self._inherited.pop(entry.link, [])
             if process is None or not links:
-                self._abandon(entry, process, links)
+                self._abandon(entry, process, links, sockets)
                 continue
             link = Link(socket.socket(fileno=links[0]))
             found.append(
@@ -103,10 +108,27 @@ class Adoption:
             self._store.remove(name)
         self._inherited.clear()
 
-    def _collect(self, entry: WorkerEntry, service: Service, resources: Resources) -> None:
+    def _collect(
+        self,
+        entry: WorkerEntry,
+        process: spawn.Process | None,
+        service: Service,
+        resources: Resources,
+    ) -> None:
         for stream in STREAMS:
-            for number in self._inherited.pop(stored_name(entry.cookie, stream), []):
+            kept = self._inherited.pop(stored_name(entry.cookie, stream), [])
+            if not kept and process is not None:
+                kept = self._salvage(process, entry.cookie, stream)
+            for number in kept:
                 collect(service, entry.instance, entry.cookie, stream, number, resources)
+
+    def _salvage(self, process: spawn.Process, cookie: str, stream: str) -> list[int]:
+        """Read on where nobody reads any more: else whatever the worker writes fails."""
+        reading = salvage.reading_end(process.pid, DESCRIPTORS[stream])
+        if reading is None:
+            return []
+        self._store.push(stored_name(cookie, stream), reading)
+        return [reading]
 
     async def _end(
         self, entry: WorkerEntry, process: spawn.Process | None, resources: Resources
@@ -148,12 +170,19 @@ class Adoption:
         identity = Identity(pid, start_time, self._entries.boot_id)
         return spawn.adopt(identity, self._orphans.exit_of)
 
-    def _abandon(self, entry: ProxyEntry, process: spawn.Process | None, links: list[int]) -> None:
+    def _abandon(
+        self,
+        entry: ProxyEntry,
+        process: spawn.Process | None,
+        links: list[int],
+        sockets: ListeningSockets,
+    ) -> None:
         for number in links:
             os.close(number)
         self._store.remove(entry.link)
         if process is not None:
             log.warning("proxy %d has lost its link; it drains and ends", entry.pid)
+            sockets.rescue(salvage.listening_sockets(process.identity))
             process.send_signal(signal.SIGTERM)
 
 

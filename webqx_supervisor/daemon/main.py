@@ -33,7 +33,7 @@ from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.renewal import Renewal
 from webqx_supervisor.daemon.services import Failure, Services
 from webqx_supervisor.daemon.sockets import ListeningSockets
-from webqx_supervisor.daemon.statefolder import LOCK, StateFolder
+from webqx_supervisor.daemon.statefolder import StateFolder
 from webqx_supervisor.daemon.status import Survey
 from webqx_supervisor.model.errors import WebqxError
 from webqx_supervisor.model.gateway import Table
@@ -56,11 +56,11 @@ class Daemon:
         self._places = places
         self._asked = asked
         self._inherited = fdstore.inherited()
-        lock = self._inherited.pop(LOCK, [])  # open as long as we live: one daemon only
+        lock = self._inherited.pop(fdstore.LOCK, [])  # open as long as we live: one daemon only
         self._saved = journal.read(places.journal)
         self._adopting = True  # until then the journal of the daemon before counts
         self._store = fdstore.FdStore()
-        self._store.recall({LOCK: lock, **self._inherited})
+        self._store.recall({fdstore.LOCK: lock, **self._inherited})
         self._folder = StateFolder(places, self._store, lock[0] if lock else None)
         self._registry = Registry()
         self._orphans = Orphans()
@@ -102,10 +102,10 @@ class Daemon:
         """Live until told to stop; then let everything end in order."""
         adoption = Adoption(self._saved, self._inherited, self._orphans, self._store)
         self._sockets.adopt(self._inherited)
+        still_there = adoption.proxies(self._sockets)
         self._sockets.follow(self._services.config.listeners)
-        self._proxies.adopt(
-            adoption.proxies(), self._inherited
-        )  # first: they may hold requests of any worker
+        # Before the workers: they may hold requests of any.
+        self._proxies.adopt(still_there, self._inherited)
         async with trio.open_nursery() as workers:
             for pipe in self._inherited.pop("orphans", []):
                 workers.start_soon(self._orphans.listen, pipe)
@@ -129,6 +129,8 @@ class Daemon:
         await self._prober.aclose()
         self._sockets.close()
         self._places.journal.unlink(missing_ok=True)
+        if self._renewal.by_systemd:  # which may outlive us, and starts another one some day
+            self._store.remove(fdstore.LOCK)
 
     async def _open_doors(self, orders: Sequence[journal.Order]) -> None:
         """Answer commands and signals until told to stop."""

@@ -37,6 +37,11 @@ class Renewal:
         self._keeper_pid = int(os.environ.get("WEBQX_SV_KEEPER_PID", "0"))
 
     @property
+    def by_systemd(self) -> bool:
+        """Whether no program of ours was told to keep this daemon."""
+        return not self._keeper_pid
+
+    @property
     def keeper_pid(self) -> int | None:
         """The keeper; None when that is systemd, or when it has died."""
         return self._keeper_pid if self._keeper_pid == os.getppid() else None
@@ -44,7 +49,7 @@ class Renewal:
     @property
     def is_kept(self) -> bool:
         """Whether there is somebody who would start this daemon again."""
-        return not self._keeper_pid or self.keeper_pid is not None
+        return self.by_systemd or self.keeper_pid is not None
 
     async def check(self) -> None:
         """Try whether the code on the disk can be loaded. Raises NotReady with what it said."""

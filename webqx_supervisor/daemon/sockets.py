@@ -49,6 +49,18 @@ class ListeningSockets:
             for copy in copies:
                 os.close(copy)
 
+    def rescue(self, sockets: Iterable[socket.socket]) -> None:
+        """Take over what nobody has kept but a proxy that is about to end; owns the `sockets`."""
+        for found in sockets:
+            host, port = found.getsockname()[:2]
+            bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            if bind in self._found:
+                found.close()
+                continue
+            found.setblocking(False)  # as in adopt
+            self._found[bind] = found
+            self._store.push(_escape(bind), found.fileno())
+
     def follow(self, listeners: Iterable[Listener]) -> None:
         """Open what is wanted and not open, close what is open and not wanted."""
         self._wanted = [(listener.name, bind) for listener in listeners for bind in listener.binds]

@@ -11,12 +11,9 @@ import os
 import stat
 
 from webqx_supervisor.config.places import Places
-from webqx_supervisor.control.fdstore import FdStore
+from webqx_supervisor.control.fdstore import LOCK, FdStore
 
 log = logging.getLogger(__name__)
-
-LOCK = "lock"
-"""What the lock's descriptor is called in the fd store."""
 
 
 class StateFolder:

@@ -15,6 +15,7 @@ import trio
 from webqx_supervisor.process.identity import Identity, alive
 
 POLL_INTERVAL = 0.5
+_SYS_PIDFD_GETFD = 438  # the same on every architecture that CPython is built for on Linux
 
 
 class Handle:
@@ -56,6 +57,15 @@ class Handle:
         except (ProcessLookupError, PermissionError):
             return False
         return True
+
+    def copy_of(self, number: int) -> int | None:
+        """Return a copy of one of its descriptors, pidfd_getfd(2); None where that cannot be."""
+        if self._pidfd is None:
+            return None
+        import ctypes  # noqa: PLC0415 - seldom wanted, and a megabyte
+
+        copy: int = ctypes.CDLL(None).syscall(_SYS_PIDFD_GETFD, self._pidfd, number, 0)
+        return copy if copy >= 0 else None
 
     async def wait(self) -> None:
         """Return when the process has ended; it may still be a zombie then."""
