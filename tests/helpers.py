@@ -37,6 +37,15 @@ def free_ports() -> int:
     raise AssertionError("no free block of ports")
 
 
+def free_range(count: int) -> int:
+    """Return the first of `count` sequential TCP ports that no other test process will use."""
+    blocks = [free_ports()]
+    while len(blocks) * BLOCK < count:
+        block = free_ports()
+        blocks = [*blocks, block] if block == blocks[-1] + BLOCK else [block]
+    return blocks[0]
+
+
 def free_port() -> int:
     """Return one TCP port that no other test process will use."""
     return free_ports()

@@ -24,6 +24,7 @@ from project import ROOT, Project
 HERE = Path(__file__).parent
 APP = HERE / "app.js"
 VENV = CACHE / "rivals"
+PM2 = ("node", str(CACHE / "node_modules/pm2/bin/pm2"))
 PIP = ("gunicorn", "uvicorn[standard]", "uvicorn-worker", "supervisor")
 WORKERS = 2
 
@@ -165,7 +166,7 @@ class Pm2Cluster(Host):
         _kill(pids)
 
     def _pm2(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self.run("node", str(CACHE / "node_modules/pm2/bin/pm2"), *words)
+        return self.run(*PM2, *words)
 
 
 class Pm2Fork(Pm2Cluster):
@@ -274,6 +275,8 @@ file={path}/s.sock
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 [supervisorctl]
 serverurl=unix://{path}/s.sock
+"""
+NODE_AND_NGINX = """
 [program:api]
 command=node {app}
 process_name=api_%(process_num)d
@@ -300,7 +303,7 @@ class NginxSupervisord(Host):
         user = "user root;" if os.geteuid() == 0 else ""
         text = NGINX.format(path=self.folder, port=self.port, servers=servers, user=user)
         (self.folder / "nginx.conf").write_text(text)
-        text = SUPERVISORD.format(path=self.folder, app=APP, workers=WORKERS)
+        text = (SUPERVISORD + NODE_AND_NGINX).format(path=self.folder, app=APP, workers=WORKERS)
         (self.folder / "s.conf").write_text(text)
         with (self.folder / "output").open("wb") as output:
             self._process = subprocess.Popen(
@@ -358,13 +361,18 @@ HOSTS: tuple[type[Host], ...] = (Ours, Pm2Cluster, Pm2Fork, Uvicorn, Gunicorn, N
 
 def install() -> None:
     """Install what is not here yet. Raises CalledProcessError."""
+    install_managers()
+    if not shutil.which("nginx"):
+        subprocess.run([str(ROOT / "scripts/need"), "nginx"], check=True)
+
+
+def install_managers() -> None:
+    """Install PM2 and what comes by pip. Raises CalledProcessError."""
     if not (CACHE / "node_modules/pm2").exists():
         subprocess.run(["npm", "install", "--silent", "--prefix", str(CACHE), "pm2"], check=True)
     if not (VENV / "bin/supervisord").exists():
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
         subprocess.run([str(VENV / "bin/pip"), "install", "--quiet", *PIP], check=True)
-    if not shutil.which("nginx"):
-        subprocess.run([str(ROOT / "scripts/need"), "nginx"], check=True)
 
 
 def _kill(pids: list[int]) -> None:

@@ -75,6 +75,20 @@ def test_the_status_fits_a_terminal_of_80_columns():
     assert max(map(len, shown.splitlines())) <= 80
 
 
+@pytest.mark.parametrize(
+    ("ports", "shown"),
+    [
+        ([3001, 3002, 3003], "3001, 3002, 3003"),
+        (range(3001, 3005), "3001-3004"),
+        ([3001, *range(3003, 3203), 3204, 3205], "3001, 3003-3202, 3204, 3205"),
+    ],
+)
+def test_a_long_row_of_ports_is_shown_by_its_ends(ports, shown):
+    workers = [{**RUNNING, "instance": port - 3000, "port": port} for port in ports]
+    line = click.unstyle(render.services([{**API, "workers": workers}])).splitlines()[1]
+    assert f"  {shown}  127.0.0.1:3000" in line
+
+
 def test_the_status_of_a_daemon_without_services_is_the_daemon():
     idle = {**STATUS, "services": [], "proxies": []}
 

@@ -1,5 +1,7 @@
 """The journal comes back as it was written; a broken one is as good as none."""
 
+from dataclasses import replace
+
 import pytest
 
 from webqx_supervisor.daemon import journal
@@ -17,6 +19,15 @@ ENTRIES = Entries(
 def test_what_was_written_is_read(tmp_path):
     journal.write(tmp_path / "journal.json", ENTRIES)
     assert journal.read(tmp_path / "journal.json") == ENTRIES
+
+
+def test_what_was_written_before_is_written_anew_as_it_is_now(tmp_path):
+    first, second = ENTRIES.workers[0], replace(ENTRIES.workers[0], instance=2, pid=9)
+    journal.write(tmp_path / "journal.json", ENTRIES)
+    for workers in ((first, second), (replace(first, restarts=3), second), (second,), ()):
+        now = replace(ENTRIES, workers=workers)
+        journal.write(tmp_path / "journal.json", now)
+        assert journal.read(tmp_path / "journal.json") == now
 
 
 def test_without_a_file_the_journal_is_empty(tmp_path):

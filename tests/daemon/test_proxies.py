@@ -24,6 +24,7 @@ from webqx_supervisor.model.gateway import (
     Table,
     Upstream,
     UpstreamGroup,
+    UpstreamState,
 )
 from webqx_supervisor.model.link import (
     Applied,
@@ -165,6 +166,36 @@ async def test_an_upstream_is_idle_when_every_proxy_says_so_of_the_present_table
             await actor.link.send(Idle(("api:1@7",)))
         with trio.fail_after(SECONDS):
             await done.wait()
+
+
+async def test_all_who_leave_at_once_wait_for_the_same_table(play, actors, nursery):
+    actor, names = actors[0], tuple(f"api:{number}@7" for number in range(50))
+    states = dict.fromkeys(names, UpstreamState.UP)
+
+    def build(version):
+        nonlocal built
+        built += 1
+        upstreams = (Upstream(name, "127.0.0.1", 1, 7, state) for name, state in states.items())
+        return Table(version, groups=(UpstreamGroup("api", tuple(upstreams)),))
+
+    async def leave(name) -> None:
+        states[name] = UpstreamState.DRAINING
+        play.registry.changed()
+        await play.proxies.idle(name)
+
+    built, play.proxies._build = 0, build
+    async with play.of(actor):
+        await actor.hear(TableMessage)
+        before = built
+        async with trio.open_nursery() as leaving:
+            for name in names:
+                leaving.start_soon(leave, name)
+            table = (await actor.hear(TableMessage)).table
+            every = [each.state for each in table.groups[0].upstreams]
+            assert every == [UpstreamState.DRAINING] * len(names)
+            assert built - before < 10
+            await actor.link.send(Applied(table.version))
+            await actor.link.send(Idle(names))
 
 
 async def test_what_was_said_to_an_earlier_daemon_does_not_count(play, actors, nursery):

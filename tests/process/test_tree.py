@@ -1,8 +1,10 @@
 import signal
+import threading
 from dataclasses import replace
 
 import pytest
 import trio
+import trio.testing
 from helpers import auntil
 
 from webqx_supervisor.model.exits import Exit
@@ -103,3 +105,67 @@ async def test_a_worker_of_an_earlier_boot_has_no_members(worker):
     child = await worker(worker.SLEEP)
     earlier = replace(child.identity, boot_id="an earlier one")
     assert tree.members(earlier, child.cookie) == []
+
+
+class Looks:
+    """A Snapshot's place; each look takes until the test lets it end."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.may_end = threading.Semaphore(0)
+
+    def __call__(self):
+        self.begun += 1
+        number = self.begun
+        assert self.may_end.acquire(timeout=20)
+        return number
+
+
+async def test_all_who_ask_at_once_share_few_looks_at_the_process_table(nursery):
+    looks, got = Looks(), []
+    census = tree.Census(looks)
+
+    async def ask() -> None:
+        got.append(await census.ask())
+
+    for _ in range(100):
+        nursery.start_soon(ask)
+    looks.may_end.release(2)
+    await auntil(lambda: len(got) == 100)
+    assert looks.begun <= 2
+
+
+async def test_a_look_that_has_begun_answers_no_later_question(nursery):
+    looks, got = Looks(), []
+    census = tree.Census(looks)
+
+    async def ask() -> None:
+        got.append(await census.ask())
+
+    nursery.start_soon(ask)
+    await auntil(lambda: looks.begun)
+    nursery.start_soon(ask)
+    nursery.start_soon(ask)
+    await trio.testing.wait_all_tasks_blocked()
+    looks.may_end.release(2)
+    await auntil(lambda: len(got) == 3)
+    assert got == [1, 2, 2]
+
+
+async def test_who_asks_no_more_keeps_nobody_from_the_answer(nursery):
+    looks, got = Looks(), []
+    census = tree.Census(looks)
+
+    async def ask(scope) -> None:
+        with scope:
+            got.append(await census.ask())
+
+    impatient = trio.CancelScope()
+    nursery.start_soon(ask, impatient)
+    await auntil(lambda: looks.begun)
+    nursery.start_soon(ask, trio.CancelScope())
+    await trio.testing.wait_all_tasks_blocked()
+    impatient.cancel()
+    looks.may_end.release(2)
+    await auntil(lambda: got)
+    assert got[-1] == 2

@@ -3,6 +3,7 @@
 Colours are put in always; main.py decides for the whole command whether they come out.
 """
 
+import itertools
 import json
 import shlex
 import time
@@ -150,9 +151,19 @@ def _service(row: Mapping[str, Any]) -> tuple[str, ...]:
         row["name"],
         _state(row["state"]),
         f"{up}/{row['instances']}",
-        _leaf(ports),
+        _ports(ports),
         _leaf(row["listen"]),
     )
+
+
+def _ports(ports: Sequence[int]) -> str:
+    """Return them one by one; of an unbroken row of more than three, its ends."""
+    rows = [
+        [port for _, port in row]
+        for _, row in itertools.groupby(enumerate(ports), lambda each: each[1] - each[0])
+    ]
+    texts = [f"{row[0]}-{row[-1]}" if len(row) > 3 else _leaf(row) for row in rows]
+    return ", ".join(texts) or NOTHING
 
 
 def _worker(service: str, row: Mapping[str, Any]) -> tuple[str, ...]:

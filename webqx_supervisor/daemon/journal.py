@@ -5,9 +5,10 @@ which processes there are (`workers`, `proxies`), each with its start time and t
 belongs to, so that a recycled pid is never taken for ours.
 """
 
+import functools
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from webqx_supervisor.config.places import write_atomically
@@ -65,10 +66,13 @@ class Entries:
     """The proxies are of older code than the next daemon, which is to replace them."""
 
 
+_NAMES = tuple(field.name for field in fields(Entries))
+
+
 def write(path: Path, entries: Entries) -> None:
     """Replace the journal. A disk that is full costs the journal, not the daemon."""
     try:
-        write_atomically(path, json.dumps(to_plain(entries)).encode(), durable=False)
+        write_atomically(path, _text(entries).encode(), durable=False)
     except OSError as error:
         log.warning("cannot write the journal %s: %s", path, error)
 
@@ -82,3 +86,23 @@ def read(path: Path) -> Entries:
     except (OSError, ValueError, TypeError) as error:
         log.warning("cannot read the journal %s: %s", path, error)
         return Entries()
+
+
+def _text(entries: Entries) -> str:
+    """Return the JSON of all, put together of the text of each.
+
+    Every start writes the whole journal, in which nothing else is new: with some hundred workers,
+    turning all of them into text each time would be most of what the starts cost the daemon.
+    """
+    return "{" + ", ".join(f'"{name}": {_value(getattr(entries, name))}' for name in _NAMES) + "}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_entry(each) for each in value) + "]"
+    return json.dumps(value)
+
+
+@functools.lru_cache(maxsize=2048)
+def _entry(entry: Order | WorkerEntry | ProxyEntry) -> str:
+    return json.dumps(to_plain(entry))

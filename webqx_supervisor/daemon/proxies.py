@@ -80,6 +80,8 @@ class Proxies:
         self._tallies = Tallies(store)
         self._table = build(self._tickets)
         self._told_of: dict[Key, socket.socket] = {}
+        self._seen = -1
+        """The change of the registry that the table has taken in last."""
         self._links = 0
         self._wanted = 0
         self._coming = 0
@@ -169,7 +171,10 @@ class Proxies:
 
     async def idle(self, upstream: str) -> None:
         """Return when every proxy follows the present table and holds nothing of `upstream`."""
-        version = self._refresh()
+        await trio.lowlevel.checkpoint()  # those who leave at the same moment share one table
+        if self._seen != self._registry.changes:
+            self._refresh()
+        version = self._table.version
         await self._registry.until(
             lambda: all(
                 proxy.applied >= version and upstream in proxy.idle for proxy in self.running
@@ -237,7 +242,11 @@ class Proxies:
 
     def _refresh(self) -> int:
         """Make a new version if the table or the open sockets have changed; return the version."""
-        version, opened = self._table.version, self._sockets.open
+        version, opened, self._seen = (
+            self._table.version,
+            self._sockets.open,
+            self._registry.changes,
+        )
         if opened != self._told_of or self._make(version) != self._table:
             self._table, self._told_of = self._make(version + 1), dict(opened)
         return self._table.version

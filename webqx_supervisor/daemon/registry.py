@@ -21,10 +21,13 @@ class Registry:
         self._wall_clock = wall_clock
         self._alarm = trio.Event()
         self._told = 0
+        self.changes = 0
+        """How many changes there have been."""
         self._events: deque[Event] = deque(maxlen=REMEMBERED)
 
     def changed(self) -> None:
         """Wake everybody who waits for a change."""
+        self.changes += 1
         self._alarm.set()
         self._alarm = trio.Event()
 

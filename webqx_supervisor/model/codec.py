@@ -15,9 +15,14 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_ATOMS = frozenset((str, int, float, bool, type(None)))
+"""What stays as it is; not what is derived from it, as a StrEnum is."""
+
 
 def to_plain(value: Any) -> Any:
     """Turn a frozen value into dicts, lists, strings and numbers."""
+    if value.__class__ in _ATOMS:  # most are, and the other questions cost ten times as much
+        return value
     if isinstance(value, Enum):
         return value.value
     if dataclasses.is_dataclass(value):

@@ -6,9 +6,10 @@ cookie finds those that made a session of their own and lost their parent; the s
 those that were started with a clean environment.
 """
 
+import itertools
 import signal
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import trio
@@ -25,17 +26,73 @@ KILL_WAIT = 1.0
 """Seconds for killed processes to vanish; one that waits for a broken disk may take longer."""
 
 
-def members(leader: Identity, cookie: str, known: Collection[Identity] = ()) -> list[Identity]:
+class Snapshot:
+    """The process table of one moment; blocks for one pass over it, some 10 µs a process."""
+
+    def __init__(self) -> None:
+        self.entries = tuple(table.entries())
+        self._marks: dict[int, list[str]] = {}
+
+    def marks(self, pid: int) -> list[str]:
+        """Return the cookies in the environment of a process."""
+        if pid not in self._marks:
+            self._marks[pid] = [
+                pair.partition(b"=")[2].decode("ascii", "replace")
+                for pair in table.environment(pid)
+                if pair.startswith(COOKIE_VARIABLE.encode() + b"=")
+            ]
+        return self._marks[pid]
+
+
+class Census:
+    """Gives everybody a snapshot that is younger than the question, with few of them taken.
+
+    Who asks while one is being taken shares the next with all others who do: when some hundred
+    workers end at once, each looking at all processes by itself would take seconds.
+    """
+
+    def __init__(self, take: Callable[[], Snapshot] = Snapshot) -> None:
+        self._take = take
+        self._lock = trio.Lock()
+        self._questions = itertools.count(1)
+        self._asked = 0
+        self._answered = 0
+        self._snapshot: Snapshot | None = None
+
+    async def ask(self) -> Snapshot:
+        """Return a snapshot that was begun after this call."""
+        mine = self._asked = next(self._questions)
+        async with self._lock:
+            if self._snapshot is None or self._answered < mine:
+                asked = self._asked
+                self._snapshot = await trio.to_thread.run_sync(self._take)
+                self._answered = asked
+            snapshot = self._snapshot
+            if not self._lock.statistics().tasks_waiting:
+                self._snapshot = None  # nobody else may have it: it grows old
+            return snapshot
+
+
+_census = Census()
+
+
+def members(
+    leader: Identity,
+    cookie: str,
+    known: Collection[Identity] = (),
+    snapshot: Snapshot | None = None,
+) -> list[Identity]:
     """Return the living processes of one worker's tree, the leader included.
 
     `known` are members seen before, which may have lost what made them recognisable: their
-    parent. Blocks for one pass over the process table, some 10 µs a process.
+    parent. Without a snapshot it takes one, and blocks as long.
     """
     if leader.boot_id != boot_id():
         return []
+    seen_now = snapshot or Snapshot()
     # Nothing older than the leader can be its offspring, so most of the table is left out.
-    young = {entry.pid: entry for entry in table.entries() if entry.start_time >= leader.start_time}
-    roots = {entry.pid for entry in young.values() if _is_root(entry, leader, cookie, young)}
+    young = {e.pid: e for e in seen_now.entries if e.start_time >= leader.start_time}
+    roots = {e.pid for e in young.values() if _is_root(e, leader, cookie, young, seen_now)}
     seen = {(each.pid, each.start_time) for each in known}
     roots |= {entry.pid for entry in young.values() if (entry.pid, entry.start_time) in seen}
     return [
@@ -100,21 +157,18 @@ class _Tree:
         return len(killed)
 
     async def _find(self) -> list[Identity]:
-        known = frozenset(self._known)
-        found = await trio.to_thread.run_sync(members, self._leader, self._cookie, known)
+        known, snapshot = frozenset(self._known), await _census.ask()
+        found = await trio.to_thread.run_sync(members, self._leader, self._cookie, known, snapshot)
         self._known.update(found)
         return found
 
 
-def _is_root(entry: Entry, leader: Identity, cookie: str, young: dict[int, Entry]) -> bool:
+def _is_root(
+    entry: Entry, leader: Identity, cookie: str, young: dict[int, Entry], snapshot: Snapshot
+) -> bool:
     if entry.pid == leader.pid:
         return entry.start_time == leader.start_time
-    marks = [
-        pair.partition(b"=")[2].decode("ascii", "replace")
-        for pair in table.environment(entry.pid)
-        if pair.startswith(COOKIE_VARIABLE.encode() + b"=")
-    ]
-    if marks:
+    if marks := snapshot.marks(entry.pid):
         return cookie in marks  # another worker's mark: that worker got our leader's old pid
     # The kernel gives no pid away while a session or group bears its number, so these are the
     # leader's unless the pid has an owner again.
