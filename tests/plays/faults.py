@@ -395,7 +395,7 @@ FAULTS = (
     Fault(kill_daemon_then_proxy, excused=PROXY_DIED),
     Fault(kill_keeper),
     Fault(kill_a_proxy, excused=PROXY_DIED, extra="[daemon]\nproxies = 2\n"),
-    Fault(upgrade, excused={"events": ("ended", "the drain deadline of the old proxy")}),
+    Fault(upgrade),
     Fault(hang_up),
     Fault(terminate_a_proxy, excused=REPLACED),
     Fault(garbage),

@@ -1,53 +1,13 @@
 """A proxy that leaves hands its clients on; they notice nothing."""
 
 import socket
-from contextlib import asynccontextmanager
 
-import pytest
 import trio
 from helpers import auntil
-from stage import Peer, Stage, echo, ok, open_stage, request
+from stage import Peer, Stage, echo, ok, request
 
 from webqx_supervisor.model.gateway import Protocol
-from webqx_supervisor.model.link import Busy, HandedClient, Idle, Inherit, Leave
-
-
-class Succession:
-    """Two proxies: `old` is to leave, `new` to go on; both serve from the same worker."""
-
-    def __init__(self, old: Stage, new: Stage) -> None:
-        self.old = old
-        self.new = new
-
-    async def host(self, script) -> None:
-        worker = await self.old.upstream(script)
-        for stage in (self.old, self.new):
-            await stage.apply(worker)
-
-    async def happens(self) -> None:
-        """Have the old one told to leave, and the new one to inherit."""
-        leaving, following = socket.socketpair()
-        with leaving, following:
-            await self.new.link.send(Inherit(), [following.fileno()])
-            await self.old.link.send(Leave(20, heir=True), [leaving.fileno()])
-
-    async def is_over(self) -> None:
-        with trio.fail_after(20):
-            await self.old.has_left.wait()
-
-
-@asynccontextmanager
-async def opened(folder):
-    for name in ("old", "new"):
-        (folder / name).mkdir()
-    async with open_stage(folder / "old") as old, open_stage(folder / "new") as new:
-        yield Succession(old, new)
-
-
-@pytest.fixture
-async def succession(tmp_path):
-    async with opened(tmp_path) as succession:
-        yield succession
+from webqx_supervisor.model.link import Busy, HandedClient, Idle, Leave
 
 
 async def test_one_between_two_requests_goes_on_with_the_new_proxy(succession):

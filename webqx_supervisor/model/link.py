@@ -84,8 +84,44 @@ class HandedTunnel:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedStream:
+    """proxy -> its heir: the event stream to the first connection that comes along is yours.
+
+    The second is the worker's; nothing is on its way in between. Octets are written as latin-1.
+    """
+
+    listener: str
+    ip: str
+    asked_by: str
+    """Whom the log names."""
+    upstream: str
+    service: str
+    method: str
+    target: str
+    host: str
+    length: int
+    """Of the request's body, as its head said."""
+    minor: int
+    """The client's version of HTTP/1: whether it gets chunks."""
+    status: int
+    keep: bool
+    """The client's connection is good for another request after this."""
+    reusable: bool
+    """So is the worker's."""
+    seconds: float
+    """For so long the worker may be silent."""
+    chunks: tuple[str, str, int, int, int] | None
+    """Where the worker's chunks stand (core.wire.framing); None: it ends with its connection."""
+    ahead: str = ""
+    """What has been read of the client's next request."""
+
+
+HandedEndless = HandedTunnel | HandedStream
+
+
+@dataclass(frozen=True, slots=True)
 class Inherited:
-    """proxy -> the one it inherits from: one more of the tunnels, in their order, counts here."""
+    """proxy -> the one it inherits from: one more without an end, in their order, counts here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +216,7 @@ Message = (
     | Inherit
     | HandedClients
     | HandedTunnel
+    | HandedStream
     | Inherited
     | Busy
     | Ask

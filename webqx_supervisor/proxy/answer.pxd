@@ -1,3 +1,4 @@
+from webqx_supervisor.core.wire.framing cimport ChunkedDecoder
 from webqx_supervisor.core.wire.messages cimport ResponseHead
 from webqx_supervisor.core.wire.writer cimport render_response
 from webqx_supervisor.net.channel cimport Channel
@@ -9,6 +10,7 @@ cdef class Answer:
     cdef public Channel _upstream
     cdef public ResponseHead _head
     cdef public bytes _ahead
+    cdef public ChunkedDecoder _decoder
     cdef public double _seconds
     cdef public long long _framing
     cdef public Silence _silence

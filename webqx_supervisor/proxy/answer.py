@@ -23,7 +23,16 @@ HOLD = 0.5
 class Answer:
     """One answer whose head has been read; `ahead` is what came with it. Not for 101."""
 
-    __slots__ = ("_ahead", "_exchange", "_framing", "_head", "_seconds", "_silence", "_upstream")
+    __slots__ = (
+        "_ahead",
+        "_decoder",
+        "_exchange",
+        "_framing",
+        "_head",
+        "_seconds",
+        "_silence",
+        "_upstream",
+    )
 
     def __init__(
         self,
@@ -41,6 +50,7 @@ class Answer:
         self._seconds = seconds
         self._silence = silence
         self._framing = framing_for(head.length, exchange.head.minor)
+        self._decoder = ChunkedDecoder() if head.length == CHUNKED else None
 
     async def relay(self) -> bool:
         """Send it; return whether the upstream's connection may be used again.
@@ -65,6 +75,14 @@ class Answer:
         if left:
             await self._relay_rest(left)
         return self._head.keep_alive and self._ended_as_announced()
+
+    def dismiss(self, _code: int) -> None:
+        """End it, if it has no end: the client gets what was sent, and connects anew."""
+        self._exchange.client.channel.close()
+        self._upstream.close()
+
+    def interrupt(self) -> None:
+        """Do nothing: it ends where it began, see EventStream."""
 
     async def _collect(self) -> None:
         """Wait for the rest of a small body, with what follows it. Raises Unanswered.
@@ -112,7 +130,7 @@ class Answer:
         return len(self._ahead) <= self._head.length and (announced or self._upstream.is_quiet())
 
     async def _relay_pieces(self) -> bool:
-        decoder = ChunkedDecoder() if self._head.length == CHUNKED else None
+        decoder = self._decoder
         try:
             payload = decoder.receive(self._ahead) if decoder else self._ahead
         except Malformed as fault:
@@ -120,11 +138,19 @@ class Answer:
             raise Refused(502, reason) from fault
         framed = self._framed(payload, last=decoder is not None and decoder.done)
         octets = self._begin(framed, len(payload))
-        if decoder is None or not decoder.done:
-            self._silence.begin_relay(self._upstream, self._exchange.client.channel)
+        if decoder is not None and decoder.done:
+            await self._exchange.answer(octets)
+            return not decoder.rest
+        self._silence.begin_relay(self._upstream, self._exchange.client.channel)
         await self._exchange.answer(octets)
+        return await self._go_on()
+
+    async def _go_on(self) -> bool:
+        decoder = self._decoder
         while decoder is None or not decoder.done:
             data = await self._receive()
+            if data is None:
+                return False
             if not data and decoder is not None:
                 raise Cut("the worker ended inside its answer")
             try:
@@ -155,7 +181,8 @@ class Answer:
         exchange.sent = octets
         return rendered + body
 
-    async def _receive(self) -> bytes:
+    async def _receive(self) -> bytes | None:
+        """Return what comes next; None: somebody else gets it."""
         try:
             return await self._upstream.recv(PIECE, patience(self._exchange, self._seconds))
         except Broken as broken:

@@ -27,6 +27,7 @@ cdef class Attempt:
     cdef public LiveUpstream _upstream
     cdef public bint _waits
 
+    cpdef Answer _answer(self, Channel channel, ResponseHead head, bint endless)
     cpdef end(self)
     cpdef Channel _idle_channel(self)
     cpdef bytes _request(self)

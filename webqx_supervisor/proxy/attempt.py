@@ -17,13 +17,14 @@ from webqx_supervisor.net.sockdiag import DEAF
 from webqx_supervisor.proxy.answer import Answer, patience
 from webqx_supervisor.proxy.delivery import Delivery
 from webqx_supervisor.proxy.encoded import EncodedAnswer
+from webqx_supervisor.proxy.eventstream import EventStream
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.group import Group
 from webqx_supervisor.proxy.reach import reach
 from webqx_supervisor.proxy.refusal import Refused, Unanswered
 from webqx_supervisor.proxy.tunnel import Tunnel
 from webqx_supervisor.proxy.upload import Upload
-from webqx_supervisor.proxy.upstream import EventStream, LiveUpstream
+from webqx_supervisor.proxy.upstream import LiveUpstream
 
 INTERIM_LIMIT = 8
 """Interim answers (1xx) that one request may bring."""
@@ -102,13 +103,14 @@ class Attempt:
         if head.status == 101:
             await self._switch(channel, head)
             return
-        if head.length < 0 and is_event_stream(head.headers):
-            self._upstream.begin_endless(channel, EventStream(channel, exchange.client.channel))
-        answer = self._answer(channel, head)
+        endless = head.length < 0 and is_event_stream(head.headers)
+        answer = self._answer(channel, head, endless)
+        if endless:
+            self._upstream.begin_endless(channel, answer)
         reusable = await answer.relay()
         self._reusable = reusable and (exchange.upload is None or exchange.upload.finished)
 
-    def _answer(self, channel: Channel, head: ResponseHead) -> Answer:
+    def _answer(self, channel: Channel, head: ResponseHead, endless: bool) -> Answer:
         exchange = self._exchange
         seconds, silence = self._forwarding.response_timeout, self._upstream.silence
         if exchange.compress is not None:
@@ -117,6 +119,10 @@ class Attempt:
                 encoded = EncodedAnswer(exchange, channel, head, self._ahead, seconds, silence)
                 encoded.encode(encoder)
                 return encoded
+        if endless:
+            stream = EventStream(exchange, channel, head, self._ahead, seconds, silence)
+            stream.begin(self._group.service, self._pump)
+            return stream
         return Answer(exchange, channel, head, self._ahead, seconds, silence)
 
     def end(self) -> None:
@@ -348,7 +354,7 @@ class Attempt:
             head.method.decode("latin-1"),
             exchange.target.decode("latin-1"),
         )
-        await exchange.gateway.heir.take_tunnel(client, channel, tunnel.handed(entry))
+        await exchange.gateway.heir.take_endless(client, channel, tunnel.handed(entry))
 
     def _first_octets(self, head: ResponseHead) -> bytes:
         """Return what the client gets before all that the tunnel carries."""

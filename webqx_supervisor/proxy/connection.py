@@ -98,7 +98,7 @@ async def _serve_next(gateway: Gateway, client: Client) -> bool:
         client.busy = False
     if not exchange.keep and not client.channel.closed:
         client.over = True
-        await _linger(gateway.reactor, client.channel)
+        await linger(gateway.reactor, client.channel)
     return exchange.keep
 
 
@@ -197,10 +197,10 @@ async def _refuse_head(gateway: Gateway, client: Client, refused: Refused) -> No
     finally:
         exchange.record()
     client.over = True
-    await _linger(gateway.reactor, client.channel)
+    await linger(gateway.reactor, client.channel)
 
 
-async def _linger(reactor: Reactor, channel: Channel) -> None:
+async def linger(reactor: Reactor, channel: Channel) -> None:
     """Read what the client still sends: closing over unread octets would destroy the answer."""
     channel.shutdown_write()
     until = reactor.now + LINGER

@@ -7,7 +7,7 @@ from functools import partial
 
 from webqx_supervisor.core.wire.writer import render_error
 from webqx_supervisor.model.gateway import Limits, Listener, Protocol
-from webqx_supervisor.model.link import HandedClient, HandedTunnel
+from webqx_supervisor.model.link import HandedClient, HandedEndless
 from webqx_supervisor.net import descriptors
 from webqx_supervisor.net.channel import Channel
 from webqx_supervisor.net.listeners import Acceptor
@@ -106,8 +106,8 @@ class Doors:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._welcome(door, connected, peer[0])
 
-    def adopt_tunnel(self, handed: HandedTunnel, connected: socket.socket, talk: Talk) -> None:
-        """Go on with a tunnel of a proxy that leaves."""
+    def adopt_endless(self, handed: HandedEndless, connected: socket.socket, talk: Talk) -> None:
+        """Go on with a tunnel or an event stream of a proxy that leaves."""
         door = self._doors.get(handed.listener) or Door(handed.listener)
         client = self._client(door, connected, handed.ip)
         client.busy = True

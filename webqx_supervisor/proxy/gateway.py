@@ -12,7 +12,7 @@ from webqx_supervisor.core.wire.headers import forwarded_block
 from webqx_supervisor.core.wire.messages import RequestHead
 from webqx_supervisor.core.wire.writer import date_field
 from webqx_supervisor.model.gateway import Limits, Route, Table
-from webqx_supervisor.model.link import HandedTunnel, Message
+from webqx_supervisor.model.link import HandedEndless, Message
 from webqx_supervisor.net.channel import Channel
 from webqx_supervisor.net.poller import BROKEN
 from webqx_supervisor.net.reactor import Reactor, Task
@@ -72,8 +72,8 @@ class Heir(Protocol):
     def take(self, client: Client) -> None:
         """Take over its connection."""
 
-    async def take_tunnel(self, client: Client, channel: Channel, entry: HandedTunnel) -> None:
-        """Take over a tunnel, to the worker behind `channel`."""
+    async def take_endless(self, client: Client, channel: Channel, entry: HandedEndless) -> None:
+        """Take over a tunnel or an event stream, of the worker behind `channel`."""
 
 
 class Gateway:

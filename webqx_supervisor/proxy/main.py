@@ -38,7 +38,7 @@ from webqx_supervisor.proxy.doors import Doors
 from webqx_supervisor.proxy.gateway import Gateway
 from webqx_supervisor.proxy.handover import Handover
 from webqx_supervisor.proxy.inheritance import inherit
-from webqx_supervisor.proxy.tunnel import FAREWELL, Tunnel
+from webqx_supervisor.proxy.tunnel import FAREWELL
 from webqx_supervisor.proxy.upstream import ENDING_TIME, LiveUpstream
 from webqx_supervisor.proxy.ways import make_way
 
@@ -131,8 +131,7 @@ class Proxy:
                 self.reactor.schedule(client.task)  # it sees for itself
         for upstream in self.gateway.upstreams.all():
             for each in upstream.endless():
-                if isinstance(each, Tunnel):
-                    each.interrupt()
+                each.interrupt()
 
     async def _listen(self) -> None:
         try:

@@ -81,7 +81,7 @@ class Stream:
                 entry = HandedTunnel(
                     client.door.name, client.ip, upstream.id, group.service, "TCP", ""
                 )
-                await gateway.heir.take_tunnel(client, channel, tunnel.handed(entry))
+                await gateway.heir.take_endless(client, channel, tunnel.handed(entry))
         finally:
             if channel is not None:
                 upstream.end_endless(channel)

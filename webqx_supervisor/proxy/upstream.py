@@ -22,6 +22,9 @@ class Endless(Protocol):
     def dismiss(self, code: int) -> None:
         """End it soon; a WebSocket says why by the code of its Close frame."""
 
+    def interrupt(self) -> None:
+        """Let another process go on with it as soon as nothing is on the way."""
+
 
 class LiveUpstream:
     """`in_flight` counts the exchanges of this proxy that are claimed and not released."""
@@ -138,18 +141,3 @@ class LiveUpstream:
                 await self._reactor.sleep(due - self._reactor.now)
             each.dismiss(self._ending)
             due += pause
-
-
-class EventStream:
-    """An answer without an end; its client connects anew when it ends."""
-
-    __slots__ = ("_channel", "_client")
-
-    def __init__(self, channel: Channel, client: Channel) -> None:
-        self._channel = channel
-        self._client = client
-
-    def dismiss(self, _code: int) -> None:
-        """End it: the client gets what was sent."""
-        self._client.close()
-        self._channel.close()

@@ -147,3 +147,31 @@ def test_a_chunk_is_its_size_in_hex_and_its_octets():
 
 def test_no_data_is_no_chunk_because_an_empty_one_would_end_the_body():
     assert encode_chunk(b"") == b""
+
+
+@settings(deadline=None)
+@given(st.data(), BODIES, st.binary(max_size=8))
+def test_another_decoder_can_go_on_anywhere_before_the_end(data, chunks, rest):
+    body = b"".join(map(encode_chunk, chunks)) + b"0\r\nA: b\r\n\r\n"
+    at = data.draw(st.integers(0, len(body) - 1))
+    first, second = ChunkedDecoder(), ChunkedDecoder()
+    payload = first.receive(body[:at])
+    second.restore(first.state())
+    payload += second.receive(body[at:] + rest)
+    assert (payload, second.rest, second.done) == (b"".join(chunks), rest, True)
+
+
+@pytest.mark.parametrize(
+    "limited", [b";" + b"x" * 200, b"A: " + b"b" * (framing.TRAILER_LIMIT - 9)]
+)
+def test_it_goes_on_with_the_limits_as_well(limited):
+    before, after = ChunkedDecoder(), ChunkedDecoder()
+    if limited.startswith(b";"):
+        once = b"1" + limited + b"\r\nx\r\n"
+        piece = once * (framing.EXTENSIONS_LIMIT // len(limited))
+    else:
+        piece, once = b"0\r\n" + limited + b"\r\n", b"C: 123456\r\n"
+    before.receive(piece)
+    after.restore(before.state())
+    with pytest.raises(Malformed):
+        after.receive(once)

@@ -45,6 +45,15 @@ class ChunkedDecoder:
         self._extensions = 0
         self._trailer = 0
 
+    def state(self) -> tuple[str, bytes, int, int, int]:
+        """Return all that is to be known to go on in the middle of a body, see restore()."""
+        return self._expect.name, self._held, self._left, self._extensions, self._trailer
+
+    def restore(self, state: tuple[str, bytes, int, int, int]) -> None:
+        """Go on where another one stopped. Raises KeyError if it knew what this one does not."""
+        expect, self._held, self._left, self._extensions, self._trailer = state
+        self._expect = _Expect[expect]
+
     def receive(self, data: bytes) -> bytes:
         """Return the payload found in `data`. Raises Malformed (400) when the framing is wrong."""
         if len(data) < self._left:  # the common piece of a large chunk costs no copy
