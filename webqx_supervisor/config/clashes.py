@@ -5,6 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 
 from webqx_supervisor.config.addresses import collide, port_of
+from webqx_supervisor.config.clients import distrust
 from webqx_supervisor.config.explain import Complaint
 from webqx_supervisor.config.fields import resolved
 from webqx_supervisor.config.lines import KeyPath
@@ -25,6 +26,7 @@ def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complai
     yield from _needs_of_a_port(document.services)
     yield from _ports(spans)
     yield from _addresses(listeners, spans)
+    yield from _distrust(listeners)
     yield from _twice_named(document)
     yield from _dependencies(document.services, names.services)
     yield from route_clashes(document, names, {path[1]: entry for path, entry in listeners})
@@ -84,6 +86,14 @@ def _addresses(
         if collide(taken, bind):
             where = "the same list" if holder == path else f"{holder[0]}.{holder[1]}"
             yield path, f"{bind} collides with {taken} of {where}"
+
+
+def _distrust(listeners: list[tuple[KeyPath, Listener]]) -> Iterator[Complaint]:
+    for path, entry in listeners:
+        # A listener's path ends at its addresses, a service's at its whole listener.
+        place = path if path[0] == "services" else path[:-1]
+        for key, message in distrust(entry, tcp=entry.protocol is Protocol.TCP):
+            yield (*place, key), message
 
 
 def _twice_named(document: ServicesToml) -> Iterator[Complaint]:

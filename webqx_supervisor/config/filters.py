@@ -11,7 +11,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from webqx_supervisor.config import filter_fields as fields
 from webqx_supervisor.config import units
 from webqx_supervisor.config.kinds import Duration, Section, Size
+from webqx_supervisor.config.telling import Telling
 from webqx_supervisor.model import filters as model
+from webqx_supervisor.model import telling
 
 _COMPRESS = model.Compress()
 _CORS = model.Cors()
@@ -92,7 +94,7 @@ _Security = Annotated[
 ]
 
 
-class Filters(Section):
+class Filters(Telling):
     """What is done with requests beside carrying them."""
 
     cors: Annotated[
@@ -136,6 +138,7 @@ def filters(own: Filters, service: Filters | None) -> model.Filters:
         response_headers=_secured(
             _edits(entry.get("response_headers")), entry.get("security_headers")
         ),
+        telling=telling.Telling(**{key: entry.get(key) for key in Telling.model_fields}),
     )
 
 

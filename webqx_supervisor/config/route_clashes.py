@@ -11,6 +11,9 @@ from webqx_supervisor.config.routes import Route
 from webqx_supervisor.config.schema import Listener, ServicesToml
 from webqx_supervisor.model.gateway import Protocol
 
+OVER_TCP = ("allow", "deny")
+"""The filters that need no request: addresses are enough."""
+
 TARGETS = ("service", "redirect", "answer")
 """What a route may lead to: one of them."""
 
@@ -78,12 +81,14 @@ def _over_tcp(
     """Name what needs a request where there is none, in routes and in services behind listeners."""
     for position, route in enumerate(document.routes):
         if _is_tcp(listeners.get(route.listener)):
-            for key in sorted(route.model_fields_set - {"listener", "service", "backup"}):
+            for key in sorted(
+                route.model_fields_set - {"listener", "service", "backup", *OVER_TCP}
+            ):
                 message = f"listener `{route.listener}` is tcp, where there is no {key} to go by"
                 yield ("routes", position, key), message
     for name, entry in document.services.items():
         if _is_tcp(entry.listen):
-            for key in sorted(entry.model_fields_set & set(Filters.model_fields)):
+            for key in sorted(entry.model_fields_set & set(Filters.model_fields) - set(OVER_TCP)):
                 yield ("services", name, key), "has no meaning for a service behind tcp"
 
 

@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from webqx_supervisor.config import fields, units
+from webqx_supervisor.config.clients import Trust
 from webqx_supervisor.config.filters import Filters
 from webqx_supervisor.config.kinds import (
     AddressText,
@@ -231,7 +232,7 @@ class Balance(Section):
     )
 
 
-class Listener(Section):
+class Listener(Trust):
     """Addresses that the proxies accept on, and what they grant the clients there."""
 
     bind: Binds = Field(description="A port of 127.0.0.1, an address with its port, or a list.")

@@ -8,6 +8,7 @@ from typing import Any
 
 from webqx_supervisor.config import schema
 from webqx_supervisor.config.clashes import clashes
+from webqx_supervisor.config.clients import Trust, trust
 from webqx_supervisor.config.env_files import read_env_files
 from webqx_supervisor.config.explain import Complaint, read
 from webqx_supervisor.config.fields import resolved
@@ -206,8 +207,9 @@ def _balance(entry: schema.Balance) -> gateway.Balance:
 
 
 def _listener(name: str, entry: schema.Listener) -> gateway.Listener:
-    limits = gateway.Limits(**entry.model_dump(exclude={"bind", "protocol"}))
-    return gateway.Listener(name, entry.bind, entry.protocol, limits)
+    others = {"bind", "protocol", *Trust.model_fields}
+    limits = gateway.Limits(**entry.model_dump(exclude=others))
+    return gateway.Listener(name, entry.bind, entry.protocol, limits, trust(entry))
 
 
 def _missing(entry: service.Service) -> str | None:

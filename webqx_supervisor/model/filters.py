@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from webqx_supervisor.model.telling import Telling
+
 Pairs = tuple[tuple[str, str], ...]
 """Names of fields, and what they say."""
 
@@ -76,3 +78,4 @@ class Filters:
     cors: Cors | None = None
     request_headers: Edits = field(default_factory=Edits)
     response_headers: Edits = field(default_factory=Edits)
+    telling: Telling = field(default_factory=Telling)

@@ -6,6 +6,7 @@ The same values make the table, the one thing that a proxy knows about the world
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from webqx_supervisor.model.clients import Trust
 from webqx_supervisor.model.filters import Filters, Pairs
 
 
@@ -44,6 +45,7 @@ class Listener:
     binds: tuple[str, ...]
     protocol: Protocol = Protocol.HTTP
     limits: Limits = field(default_factory=Limits)
+    trust: Trust = field(default_factory=Trust)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from webqx_supervisor.model.clients import Introduction
 from webqx_supervisor.model.evidence import LostRequest
 from webqx_supervisor.model.gateway import Table
 
@@ -55,6 +56,7 @@ class HandedClient:
     listener: str
     ip: str
     ahead: str = ""
+    introduction: Introduction = Introduction.DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class HandedTunnel:
     target: str
     seconds: float = 0.0
     frames: tuple[tuple[int, str, bool], ...] = ()
+    asked_by: str = ""
+    """Whom the log names, if not `ip`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ class HandedStream:
     """Where the worker's chunks stand (core.wire.framing); None: it ends with its connection."""
     ahead: str = ""
     """What has been read of the client's next request."""
+    introduction: Introduction = Introduction.DONE
 
 
 HandedEndless = HandedTunnel | HandedStream

@@ -29,6 +29,7 @@ cdef class Attempt:
 
     cpdef Answer _answer(self, Channel channel, ResponseHead head, bint endless)
     cpdef end(self)
+    cpdef _edit(self, ResponseHead head)
     cpdef Channel _idle_channel(self)
     cpdef bytes _request(self)
     cpdef bytes _send(self, Channel channel)

@@ -87,6 +87,8 @@ class Attempt:
         if channel is None:
             reactor = exchange.gateway.reactor
             channel = self._channel = await reach(reactor, self._group, self._upstream)
+            if exchange.timing is not None:
+                exchange.timing.connected(reactor.now)
         rest = self._send(channel)
         if rest:
             await self._send_rest(channel, rest)
@@ -96,10 +98,7 @@ class Attempt:
         self._wait_no_longer()
         if self._pump is not None:  # whatever of the body is still to come: it has answered
             self._upstream.silence.end_upload(channel, exchange.gateway.reactor.now)
-        if exchange.strip is not None:
-            head.kept = exchange.strip(head.kept)
-        if exchange.extra or exchange.led:
-            head.kept += exchange.extra + exchange.led
+        self._edit(head)
         if head.status == 101:
             await self._switch(channel, head)
             return
@@ -144,6 +143,16 @@ class Attempt:
                 channel.close()
         # A status by now is the worker's own; the proxy's refusals are sent after the release.
         upstreams.release(self._group, upstream, answered=self._exchange.status != 0)
+
+    def _edit(self, head: ResponseHead) -> None:
+        """Make the lines of the worker's answer those that the client gets."""
+        exchange = self._exchange
+        if exchange.strip is not None:
+            head.kept = exchange.strip(head.kept)
+        if exchange.extra or exchange.led:
+            head.kept += exchange.extra + exchange.led
+        if exchange.timing is not None:
+            head.kept += exchange.timing.line(exchange.gateway.reactor.now)
 
     def _idle_channel(self) -> Channel | None:
         upload = self._exchange.upload
@@ -353,6 +362,7 @@ class Attempt:
             self._group.service,
             head.method.decode("latin-1"),
             exchange.target.decode("latin-1"),
+            asked_by=exchange.ip,
         )
         await exchange.gateway.heir.take_endless(client, channel, tunnel.handed(entry))
 

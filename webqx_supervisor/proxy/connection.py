@@ -85,7 +85,7 @@ async def _serve_next(gateway: Gateway, client: Client) -> bool:
         if head is None:
             head = await _read_head(gateway, client)
     except Malformed as fault:
-        await _refuse_head(gateway, client, Refused(fault.status, fault.reason))
+        await refuse_unread(gateway, client, Refused(fault.status, fault.reason))
         return False
     if head is None:
         return not client.over
@@ -178,6 +178,8 @@ async def _go(exchange: Exchange, way: Way) -> None:
 def _way_for(exchange: Exchange) -> Way | None:
     """Return the way that the request takes; None: the server as such is asked. Raises Refused."""
     head, client = exchange.head, exchange.client
+    if client.vouch is not None:
+        client.vouch(exchange)
     if head.length and exchange.upload is None:
         exchange.upload = Upload(exchange.gateway.reactor, client, head.length)
     if head.via_self:
@@ -190,7 +192,8 @@ def _way_for(exchange: Exchange) -> Way | None:
     return way
 
 
-async def _refuse_head(gateway: Gateway, client: Client, refused: Refused) -> None:
+async def refuse_unread(gateway: Gateway, client: Client, refused: Refused) -> None:
+    """Refuse whatever the client has sent, and let it get to see that."""
     exchange = Exchange(gateway, client, _UNREAD)
     try:
         await exchange.refuse(refused)

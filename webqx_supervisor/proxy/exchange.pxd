@@ -14,6 +14,7 @@ cdef class Exchange:
     cdef public str ip
     cdef public bint keep
     cdef public bytes led
+    cdef public str name
     cdef public long long number
     cdef public str reason
     cdef public int retries
@@ -21,8 +22,11 @@ cdef class Exchange:
     cdef public int status
     cdef public object strip
     cdef public bytes target
+    cdef public object timing
+    cdef public str trace
     cdef public object upload
     cdef public str upstream
 
+    cpdef str request_id(self)
     cpdef bint may_keep(self)
     cpdef record(self)

@@ -9,6 +9,7 @@ from webqx_supervisor.net.channel import Broken, Stalled
 from webqx_supervisor.proxy.accesslog import Record
 from webqx_supervisor.proxy.gateway import Client, Gateway
 from webqx_supervisor.proxy.refusal import Cut, Refused, Settled
+from webqx_supervisor.proxy.timing import Timing
 from webqx_supervisor.proxy.upload import Upload
 
 CLIENT_WENT_AWAY = 499
@@ -50,6 +51,7 @@ class Exchange:
         "ip",
         "keep",
         "led",
+        "name",
         "number",
         "reason",
         "retries",
@@ -57,6 +59,8 @@ class Exchange:
         "status",
         "strip",
         "target",
+        "timing",
+        "trace",
         "upload",
         "upstream",
     )
@@ -89,11 +93,21 @@ class Exchange:
         """The lines that tell the worker so."""
         self.target = head.target
         """As the client wrote it."""
+        self.name = ""
+        """The id that somebody in front has given the request; empty: it has that of the log."""
+        self.trace = ""
+        """The trace that it belongs to, if that is of interest."""
+        self.timing: Timing | None = None
+        """Where its time goes, if that is of interest."""
         self.upstream = ""
         self.retries = 0
         self.reason = ""
         self.began = gateway.reactor.now
         self.number = client.request = gateway.log.next_request()
+
+    def request_id(self) -> str:
+        """Return the name under which the request is found in the log, and shown to the client."""
+        return self.name or self.gateway.log.request_id(self.number)
 
     def may_keep(self) -> bool:
         """Say whether the connection could carry another request after this one, as of now."""
@@ -110,14 +124,17 @@ class Exchange:
             raise Cut(refused.reason)
         self.keep = self.may_keep()
         self.reason = refused.reason
+        extra = self.gateway.date() + refused.extra + self.extra
+        if self.timing is not None:
+            extra += self.timing.line(self.gateway.reactor.now)
         await self.answer(
             render_error(
                 refused.status,
-                request_id=self.gateway.log.request_id(self.number),
+                request_id=self.request_id(),
                 reason=refused.reason,
                 close=not self.keep,
                 head_only=self.head.method == b"HEAD",
-                extra=self.gateway.date() + refused.extra + self.extra,
+                extra=extra,
             )
         )
         self.status = refused.status
@@ -163,6 +180,9 @@ class Exchange:
         status = self.status or CLIENT_WENT_AWAY
         if not self.status and not self.reason:
             self.reason = "the client went away"
+        name = self.name
+        if self.trace:
+            name = f"{self.request_id()},{self.trace}"
         self.gateway.requests += 1
         self.gateway.log.record(
             Record(
@@ -177,5 +197,6 @@ class Exchange:
                 self.number,
                 self.retries,
                 self.reason,
+                name,
             )
         )

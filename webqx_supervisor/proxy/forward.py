@@ -30,6 +30,8 @@ async def forward(exchange: Exchange, group: Group) -> None:
         if upstream is None:
             upstream = await group.claim(until, wish)
         exchange.upstream = upstream.id
+        if exchange.timing is not None:
+            exchange.timing.claimed(reactor.now)
         if wish is not None:
             exchange.led = group.lead_back(wish, upstream)
         attempt = Attempt(exchange, group, upstream)

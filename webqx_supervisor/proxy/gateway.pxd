@@ -14,9 +14,12 @@ cdef class Client:
     cdef public Channel channel
     cdef public object door
     cdef public bytes forwarded
+    cdef public object introduction
     cdef public str ip
     cdef public long long request
     cdef public Task task
+    cdef public bint trusted
+    cdef public object vouch
 
 
 cdef class Gateway:

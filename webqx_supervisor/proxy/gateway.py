@@ -3,14 +3,16 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import trio
 
 from webqx_supervisor.core.routing import Router
 from webqx_supervisor.core.wire.headers import forwarded_block
 from webqx_supervisor.core.wire.messages import RequestHead
+from webqx_supervisor.core.wire.proxyline import ProxyLine
 from webqx_supervisor.core.wire.writer import date_field
+from webqx_supervisor.model.clients import Introduction
 from webqx_supervisor.model.gateway import Limits, Route, Table
 from webqx_supervisor.model.link import HandedEndless, Message
 from webqx_supervisor.net.channel import Channel
@@ -33,6 +35,9 @@ class HasLimits(Protocol):
     name: str
     limits: Limits
 
+    def introduce(self, client: "Client", line: ProxyLine) -> None:
+        """Take in what a PROXY header says of a client. Raises Refused."""
+
     def leave(self, ip: str) -> None:
         """Note that a client from this address is gone."""
 
@@ -40,11 +45,25 @@ class HasLimits(Protocol):
 class Client:
     """One client connection. `ahead` holds octets received and not used yet."""
 
-    __slots__ = ("ahead", "busy", "channel", "door", "forwarded", "ip", "over", "request", "task")
+    __slots__ = (
+        "ahead",
+        "busy",
+        "channel",
+        "door",
+        "forwarded",
+        "introduction",
+        "ip",
+        "over",
+        "request",
+        "task",
+        "trusted",
+        "vouch",
+    )
 
     def __init__(self, channel: Channel, ip: str, door: HasLimits) -> None:
         self.channel = channel
         self.ip = ip
+        """Its own address, or the one that a PROXY header has named."""
         self.door = door
         self.ahead = b""
         self.request = 0
@@ -54,6 +73,16 @@ class Client:
         self.over = False
         """It has had its last answer."""
         self.task: Task | None = None
+        self.forwarded = forwarded_block(ip, "http")
+        self.introduction = Introduction.DONE
+        self.trusted = False
+        """It is a proxy whose fields are believed."""
+        self.vouch: Callable[[Any], None] | None = None
+        """Tells an Exchange who asks, where that is not the client itself."""
+
+    def meet(self, ip: str) -> None:
+        """Know the client by another address from now on."""
+        self.ip = ip
         self.forwarded = forwarded_block(ip, "http")
 
     def hung_up(self, _channel: Channel, events: int) -> None:

@@ -40,9 +40,18 @@ class Stream:
         finally:
             self._record()
 
+    def refuse(self, refused: Refused) -> None:
+        """Carry nothing, and say in the log why."""
+        self._reason = refused.reason
+        self._client.channel.abort()
+        self._record()
+
     async def _serve(self) -> None:
         client, gateway = self._client, self._gateway
-        group = gateway.group(gateway.way(client.door.name, b"", "/").route)
+        way = gateway.way(client.door.name, b"", "/")
+        if way.allowed is not None and client.ip not in way.allowed:
+            raise Refused(403, "this address may not connect here")
+        group = gateway.group(way.route)
 
         def hung_up(_channel: Channel, _events: int) -> None:
             if client.task is not None:
@@ -73,6 +82,9 @@ class Stream:
             seconds = group.forwarding.tunnel_timeout
             tunnel = Tunnel(gateway.reactor, self._client.channel, channel, seconds)
             upstream.begin_endless(channel, tunnel)
+            if self._client.ahead:  # what came with a PROXY header
+                ahead, self._client.ahead = self._client.ahead, b""
+                await channel.send_all(ahead, group.forwarding.response_timeout)
             if gateway.heir is not None:
                 tunnel.interrupt()
             if await tunnel.run() and gateway.heir is not None:
@@ -107,6 +119,11 @@ class Stream:
                 self._reason,
             )
         )
+
+
+async def refuse_tcp(gateway: Gateway, client: Client, refused: Refused) -> None:
+    """End a connection that has not come to its tunnel: there are no words for why."""
+    Stream(gateway, client).refuse(refused)
 
 
 async def talk_tcp(gateway: Gateway, client: Client) -> None:

@@ -1,4 +1,5 @@
 cdef class Way:
+    cdef public object allowed
     cdef public object route
     cdef public tuple filters
     cdef public object carry

@@ -5,6 +5,7 @@ from webqx_supervisor.core.rewriting import location, rewritten
 from webqx_supervisor.core.wire.edits import field_lines, stripper
 from webqx_supervisor.model.filters import Access, Edits
 from webqx_supervisor.model.gateway import FixedAnswer, Redirect, Route
+from webqx_supervisor.model.telling import Telling
 from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.filters.access import AccessFilter
@@ -12,6 +13,12 @@ from webqx_supervisor.proxy.filters.compress import CompressFilter
 from webqx_supervisor.proxy.filters.cors import CorsFilter
 from webqx_supervisor.proxy.filters.edits import EditsFilter, stripped
 from webqx_supervisor.proxy.filters.pause import PauseFilter
+from webqx_supervisor.proxy.filters.telling import (
+    ForwardedFilter,
+    RequestIdFilter,
+    TimingFilter,
+    TraceFilter,
+)
 from webqx_supervisor.proxy.refusal import Settled
 from webqx_supervisor.proxy.way import Ask, Carry, Way
 
@@ -22,33 +29,53 @@ def make_way(reactor: Reactor, route: Route) -> Way:
     names = stripped(edits)
     if filters.cors is not None:
         names += cors.STRIPPED
+    if filters.telling.request_id:
+        names.append(filters.telling.request_id.lower().encode())
     pause = PauseFilter(reactor, route.pause) if route.pause is not None else None
-    return Way(
+    allowed = AccessFilter(filters.access) if filters.access != Access() else None
+    way = Way(
         route,
-        tuple(_filters(route, pause)),
+        tuple(_filters(route, pause, allowed)),
         _carry(route),
         field_lines((*edits.set, *edits.add)),
         stripper(names),
         pause.end if pause is not None else None,
     )
+    if allowed is not None:
+        way.allowed = allowed.allowed
+    return way
 
 
-def _filters(route: Route, pause: PauseFilter | None) -> list[Ask]:
+def _filters(route: Route, pause: PauseFilter | None, allowed: AccessFilter | None) -> list[Ask]:
     """Return what is asked, in this order: whoever is refused is refused by the cheapest."""
-    filters = route.filters
+    filters, telling = route.filters, route.filters.telling
     asked: list[Ask] = []
+    if telling.request_id:
+        asked.append(RequestIdFilter(telling.request_id).ask)
     if filters.cors is not None:
         asked.append(CorsFilter(filters.cors).ask)
-    if filters.access != Access():
-        asked.append(AccessFilter(filters.access).ask)
+    if allowed is not None:
+        asked.append(allowed.ask)
     if pause is not None:
         asked.append(pause.ask)
     if filters.compress is not None:
         asked.append(CompressFilter(filters.compress).ask)
+    asked += _told_to_worker(telling)
     if filters.request_headers != Edits():
         asked.append(EditsFilter(filters.request_headers).ask)
     if route.strip_prefix or route.rewrite is not None:
         asked.append(_Rewriting(route).ask)
+    if telling.server_timing:
+        asked.append(TimingFilter().ask)
+    return asked
+
+
+def _told_to_worker(telling: Telling) -> list[Ask]:
+    asked: list[Ask] = []
+    if telling.trace:
+        asked.append(TraceFilter().ask)
+    if telling.forwarded:
+        asked.append(ForwardedFilter().ask)
     return asked
 
 

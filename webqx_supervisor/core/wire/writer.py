@@ -14,6 +14,7 @@ ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 _VIA = (b"Via: 1.0 " + PSEUDONYM + b"\r\n", b"Via: 1.1 " + PSEUDONYM + b"\r\n")
 _CHUNKED_FIELD = b"Transfer-Encoding: chunked\r\n"
 _CLOSE = b"Connection: close\r\n"
+_OTHER_HOST = b"X-Forwarded-Host: "
 _WITH_CONTENT = frozenset({b"POST", b"PUT", b"PATCH"})
 _MAX_FORWARDS = re.compile(rb"(?im)^(Max-Forwards: )([0-9]+)(?=\r$)").sub
 _UNPRINTABLE = re.compile(r"[^ -~]")
@@ -27,7 +28,8 @@ _MONTHS = (
 def render_request(head: RequestHead, forwarded: bytes, upgrade: bytes = b"") -> bytes:
     """Return the head that goes to a worker.
 
-    `forwarded` is the connection's forwarded_block; `upgrade` a granted protocol. `Expect` is
+    `forwarded` is the connection's forwarded_block, or what takes its place: it begins with
+    X-Forwarded-Host if that is not `head.authority`. `upgrade` is a granted protocol. `Expect` is
     written when `head.expects_continue` still holds, so a body must not have been sent before.
     """
     kept = head.kept
@@ -42,7 +44,7 @@ def render_request(head: RequestHead, forwarded: bytes, upgrade: bytes = b"") ->
         parts.append(b"Expect: 100-continue\r\n")
     if upgrade:
         parts.append(_upgrade_fields(upgrade))
-    if head.authority:
+    if head.authority and not forwarded.startswith(_OTHER_HOST):
         parts += (b"X-Forwarded-Host: ", head.authority, b"\r\n")
     parts += (forwarded, _VIA[head.minor], b"\r\n")
     return b"".join(parts)
@@ -102,7 +104,9 @@ def render_error(
     """
     mark = _printable(request_id)
     body = f"{status} {_phrase(status)}: {_printable(reason)}\nrequest {mark}\n".encode("ascii")
-    extra += b"X-Request-Id: %b\r\nCache-Control: no-store\r\n" % mark.encode("ascii")
+    if b"x-request-id:" not in extra.lower():
+        extra += b"X-Request-Id: %b\r\n" % mark.encode("ascii")
+    extra += b"Cache-Control: no-store\r\n"
     if status == 405:
         extra += ALLOW
     answer = render_simple_response(
