@@ -11,7 +11,7 @@ from webqx_supervisor.config.routes import Route
 from webqx_supervisor.config.schema import Listener, ServicesToml
 from webqx_supervisor.model.gateway import Protocol
 
-TARGETS = ("service", "redirect", "answer")
+TARGETS = ("service", "files", "redirect", "answer")
 """What a route may lead to: one of them."""
 
 
@@ -38,7 +38,7 @@ def route_clashes(
 def _targets(route: Route) -> Iterator[tuple[tuple[str, ...], str]]:
     named = [key for key in TARGETS if getattr(route, key) is not None]
     if not named:
-        yield (), "leads nowhere: name a `service`, a `redirect` or an `answer`"
+        yield (), "leads nowhere: name a `service`, `files`, a `redirect` or an `answer`"
     for key in named[1:]:
         yield (key,), f"the route leads to its `{named[0]}` already"
     if route.service is None:

@@ -15,6 +15,7 @@ cdef class Exchange:
     cdef public bint keep
     cdef public bytes led
     cdef public long long number
+    cdef public object pages
     cdef public str reason
     cdef public int retries
     cdef public long long sent

@@ -7,10 +7,12 @@ from webqx_supervisor.model.filters import Access, Edits
 from webqx_supervisor.model.gateway import FixedAnswer, Redirect, Route
 from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.proxy.exchange import Exchange
+from webqx_supervisor.proxy.files import FilesCarrier
 from webqx_supervisor.proxy.filters.access import AccessFilter
 from webqx_supervisor.proxy.filters.compress import CompressFilter
 from webqx_supervisor.proxy.filters.cors import CorsFilter
 from webqx_supervisor.proxy.filters.edits import EditsFilter, stripped
+from webqx_supervisor.proxy.filters.pages import PagesFilter
 from webqx_supervisor.proxy.filters.pause import PauseFilter
 from webqx_supervisor.proxy.refusal import Settled
 from webqx_supervisor.proxy.way import Ask, Carry, Way
@@ -37,6 +39,8 @@ def _filters(route: Route, pause: PauseFilter | None) -> list[Ask]:
     """Return what is asked, in this order: whoever is refused is refused by the cheapest."""
     filters = route.filters
     asked: list[Ask] = []
+    if filters.error_pages:
+        asked.append(PagesFilter(filters.error_pages).ask)
     if filters.cors is not None:
         asked.append(CorsFilter(filters.cors).ask)
     if filters.access != Access():
@@ -57,6 +61,8 @@ def _carry(route: Route) -> Carry | None:
         return _Redirecting(route.redirect).carry
     if route.answer is not None:
         return _Answering(route.answer).carry
+    if route.files is not None:
+        return FilesCarrier(route, route.files).carry
     return None
 
 
