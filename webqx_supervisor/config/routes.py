@@ -66,7 +66,7 @@ class Files(Section):
         default=dict(_FILES.cache),
         description='How long browsers keep a file without asking: "1h", "1y immutable", '
         '"no-cache" or "no-store"; or a table by pattern, { "*.html" = "no-cache", '
-        '"/assets/*" = "1y" }, of which the longest that fits counts.",
+        '"/assets/*" = "1y" }, of which the longest that fits counts.',
     )
     precompressed: bool = Field(
         default=_FILES.precompressed,
