@@ -4,14 +4,16 @@ They stand in a route, or in a service for all routes that lead to it; what a ro
 counts for that route.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from webqx_supervisor.config import file_fields, units
 from webqx_supervisor.config import filter_fields as fields
-from webqx_supervisor.config import units
-from webqx_supervisor.config.kinds import Duration, Section, Size
+from webqx_supervisor.config.kinds import Duration, Section, Size, Text
 from webqx_supervisor.config.telling import Telling
+from webqx_supervisor.core.folders import content_type
 from webqx_supervisor.model import filters as model
 from webqx_supervisor.model import telling
 
@@ -124,15 +126,30 @@ class Filters(Telling):
         default_factory=Edits, description="Changes to what the client gets, from whomever."
     )
     security_headers: _Security = False
+    error_pages: dict[Annotated[str, AfterValidator(file_fields.statuses)], Text] = Field(
+        default={},
+        description="Files that people see instead of the proxy's own errors, by status: "
+        '{ "404" = "404.html", "5xx" = "sorry.html" }; {status}, {reason} and {request_id} in them '
+        "are filled in. "
+        "Clients that ask for no HTML get plain text.",
+    )
 
 
-def filters(own: Filters, service: Filters | None) -> model.Filters:
-    """Return what counts for a route with these keys of its own, and these of its service."""
+def filters(own: Filters, service: Filters | None, pages: Mapping[str, str]) -> model.Filters:
+    """Return what counts for a route with these keys of its own, and these of its service.
+
+    `pages` holds the texts of error pages; one that is not there has been complained of.
+    """
     entry = _Merged(own, service)
     cors, compress = entry.get("cors"), entry.get("compress")
     return model.Filters(
         access=model.Access(entry.get("allow"), entry.get("deny")),
         cors=model.Cors(**cors.model_dump()) if cors and cors.origins else None,
+        error_pages=tuple(
+            model.ErrorPage(statuses, pages[file], content_type(file.encode()).decode())
+            for statuses, file in entry.get("error_pages").items()
+            if file in pages
+        ),
         compress=model.Compress(**compress.model_dump()) if compress else None,
         request_headers=_edits(entry.get("request_headers")),
         response_headers=_secured(

@@ -14,7 +14,7 @@ from webqx_supervisor.model.gateway import Protocol
 OVER_TCP = ("allow", "deny")
 """The filters that need no request: addresses are enough."""
 
-TARGETS = ("service", "redirect", "answer")
+TARGETS = ("service", "files", "redirect", "answer")
 """What a route may lead to: one of them."""
 
 
@@ -41,7 +41,7 @@ def route_clashes(
 def _targets(route: Route) -> Iterator[tuple[tuple[str, ...], str]]:
     named = [key for key in TARGETS if getattr(route, key) is not None]
     if not named:
-        yield (), "leads nowhere: name a `service`, a `redirect` or an `answer`"
+        yield (), "leads nowhere: name a `service`, `files`, a `redirect` or an `answer`"
     for key in named[1:]:
         yield (key,), f"the route leads to its `{named[0]}` already"
     if route.service is None:

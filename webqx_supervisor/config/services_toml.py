@@ -16,7 +16,8 @@ from webqx_supervisor.config.filters import filters
 from webqx_supervisor.config.lines import KeyPath, dotted, key_lines
 from webqx_supervisor.config.names import default_daemon_name
 from webqx_supervisor.config.route_clashes import Names
-from webqx_supervisor.config.routes import Route
+from webqx_supervisor.config.route_files import absolute, read_route_files
+from webqx_supervisor.config.routes import Files, Route
 from webqx_supervisor.config.syntax import load
 from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.model import gateway, service
@@ -44,8 +45,10 @@ def parse(text: str, file: str, cpus: int, read_text: ReadText = read_file) -> C
     for path, message in clashes(reading.document, _names(data), cpus):
         complaints.append((_in_file(path, reading.routes), message))
     where = Path(os.path.abspath(file))  # noqa: PTH100 - links are not followed, see default_daemon_name
+    files = read_route_files(reading.document, where.parent)
+    complaints += ((_in_file(path, reading.routes), message) for path, message in files.complaints)
     services = _Services(where.parent, cpus, read_text, complaints)
-    config = _config(reading.document, where, services)
+    config = _config(reading.document, where, services, files.pages)
     if complaints:
         raise ConfigError(_problems(complaints, key_lines(text), file))
     return config
@@ -144,11 +147,12 @@ class _Services:
         return tuple((values | entry.env).items())
 
     def _absolute(self, written: str) -> str:
-        path = self._folder / os.path.expanduser(written)  # noqa: PTH111 - an unknown ~user is no error
-        return os.path.normpath(path)
+        return absolute(self._folder, written)
 
 
-def _config(document: schema.ServicesToml, file: Path, services: _Services) -> Config:
+def _config(
+    document: schema.ServicesToml, file: Path, services: _Services, pages: Mapping[str, str]
+) -> Config:
     own = [(n, entry.listen) for n, entry in document.services.items() if entry.listen is not None]
     return Config(
         name=document.daemon.name or default_daemon_name(file),
@@ -157,8 +161,8 @@ def _config(document: schema.ServicesToml, file: Path, services: _Services) -> C
         services=tuple(services.service(n, entry) for n, entry in document.services.items()),
         listeners=tuple(_listener(n, entry) for n, entry in (*own, *document.listeners.items())),
         routes=(
-            *(_route(route, document) for route in document.routes),
-            *(_own_route(name, document.services[name]) for name, _ in own),
+            *(_route(route, document, file.parent, pages) for route in document.routes),
+            *(_own_route(name, document.services[name], pages) for name, _ in own),
         ),
         forwardings=tuple(
             (name, gateway.Forwarding(**entry.forward.model_dump()))
@@ -170,7 +174,9 @@ def _config(document: schema.ServicesToml, file: Path, services: _Services) -> C
     )
 
 
-def _route(entry: Route, document: schema.ServicesToml) -> gateway.Route:
+def _route(
+    entry: Route, document: schema.ServicesToml, folder: Path, pages: Mapping[str, str]
+) -> gateway.Route:
     service = document.services.get(entry.service) if entry.service is not None else None
     return gateway.Route(
         listener=entry.listener,
@@ -185,14 +191,27 @@ def _route(entry: Route, document: schema.ServicesToml) -> gateway.Route:
         rewrite=entry.rewrite,
         redirect=gateway.Redirect(**entry.redirect.model_dump()) if entry.redirect else None,
         answer=gateway.FixedAnswer(**entry.answer.model_dump()) if entry.answer else None,
-        filters=filters(entry, service),
+        files=_files(entry.files, folder) if entry.files else None,
+        filters=filters(entry, service, pages),
         name=entry.name or "",
     )
 
 
-def _own_route(name: str, entry: schema.Service) -> gateway.Route:
+def _files(entry: Files, folder: Path) -> gateway.Files:
+    return gateway.Files(
+        folder=absolute(folder, entry.folder),
+        index=entry.index,
+        fallback=entry.fallback or "",
+        cache=tuple(entry.cache.items()),
+        precompressed=entry.precompressed,
+        hidden=entry.hidden,
+        listing=entry.listing,
+    )
+
+
+def _own_route(name: str, entry: schema.Service, pages: Mapping[str, str]) -> gateway.Route:
     """Return the route of a service's `listen`."""
-    return gateway.Route(listener=name, service=name, filters=filters(entry, None))
+    return gateway.Route(listener=name, service=name, filters=filters(entry, None, pages))
 
 
 def _balance(entry: schema.Balance) -> gateway.Balance:

@@ -70,12 +70,23 @@ class Compress:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorPage:
+    """What people see instead of the proxy's own plain text; see core.pages."""
+
+    statuses: str
+    """One, like "404", or a class of them, like "5xx"."""
+    text: str
+    content_type: str = "text/html; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
 class Filters:
     """All of them; None, or a value that does nothing, for each that is not wanted."""
 
     access: Access = field(default_factory=Access)
     compress: Compress | None = None
     cors: Cors | None = None
+    error_pages: tuple[ErrorPage, ...] = ()
     request_headers: Edits = field(default_factory=Edits)
     response_headers: Edits = field(default_factory=Edits)
     telling: Telling = field(default_factory=Telling)

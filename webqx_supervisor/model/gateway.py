@@ -66,6 +66,26 @@ class FixedAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Files:
+    """A folder whose files are served; what `path` of the route names is no part of their names."""
+
+    folder: str
+    """Absolute."""
+    index: tuple[str, ...] = ("index.html",)
+    """Names that answer for a folder; the first that is there does."""
+    fallback: str = ""
+    """The file, seen from the folder, that answers for pages that are not there; empty: none."""
+    cache: Pairs = (("*", "no-cache"),)
+    """What Cache-Control says by pattern; which one counts, see core.folders."""
+    precompressed: bool = True
+    """FILE.br, FILE.zst or FILE.gz goes to clients that take it."""
+    hidden: bool = False
+    """Names that begin with a dot are served too."""
+    listing: bool = False
+    """A folder without index is answered with a list of what is in it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """What becomes of the requests for a route, or all routes to a service, of this name."""
 
@@ -86,7 +106,7 @@ class Route:
     `*` is anything within a segment, `**` at the end anything at all; `path` says nothing then.
     `methods` and `headers` (name and value, `*` for any) must fit as well; empty: any do.
 
-    Without a service, `redirect` or `answer` says what becomes of the requests.
+    Without a service, `files`, `redirect` or `answer` says what becomes of the requests.
     For a TCP listener `path` is "/" and `host` None: every connection goes to the service.
     """
 
@@ -104,6 +124,7 @@ class Route:
     """The prefix (of `path`) is replaced by this before the worker sees it."""
     redirect: Redirect | None = None
     answer: FixedAnswer | None = None
+    files: Files | None = None
     filters: Filters = field(default_factory=Filters)
     name: str = ""
     """What a person calls it, to pause it."""

@@ -57,7 +57,7 @@ class Record:
     request: int
     retries: int
     reason: str
-    name: str = ""
+    name: str
     """What is written in place of the request id, if anything."""
 
 

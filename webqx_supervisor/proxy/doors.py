@@ -221,7 +221,8 @@ class Doors:
         connected.close()
         gateway.requests += 1
         now, status = gateway.reactor.now, refused.status
-        gateway.log.record(Record(now, now, ip, b"", b"", status, 0, "", number, 0, refused.reason))
+        reason = refused.reason
+        gateway.log.record(Record(now, now, ip, b"", b"", status, 0, "", number, 0, reason, ""))
         self._complaints.turned_away()
 
 

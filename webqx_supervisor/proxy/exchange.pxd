@@ -16,6 +16,7 @@ cdef class Exchange:
     cdef public bytes led
     cdef public str name
     cdef public long long number
+    cdef public object pages
     cdef public str reason
     cdef public int retries
     cdef public long long sent

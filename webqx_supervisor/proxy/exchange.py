@@ -3,8 +3,15 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from webqx_supervisor.core.pages import Pages
+from webqx_supervisor.core.wire.edits import find_value
 from webqx_supervisor.core.wire.messages import RequestHead, ResponseHead
-from webqx_supervisor.core.wire.writer import ALLOW, render_error, render_own_head
+from webqx_supervisor.core.wire.writer import (
+    ALLOW,
+    render_error,
+    render_error_page,
+    render_own_head,
+)
 from webqx_supervisor.net.channel import Broken, Stalled
 from webqx_supervisor.proxy.accesslog import Record
 from webqx_supervisor.proxy.gateway import Client, Gateway
@@ -53,6 +60,7 @@ class Exchange:
         "led",
         "name",
         "number",
+        "pages",
         "reason",
         "retries",
         "sent",
@@ -87,6 +95,8 @@ class Exchange:
         """Has a worker's answer encoded, if it is worth it."""
         self.coding: bytes | None = None
         """How; None: the client takes none."""
+        self.pages: Pages | None = None
+        """What people see of a refusal; None: plain text."""
         self.ip = client.ip
         """Who asks."""
         self.forwarded = client.forwarded
@@ -124,20 +134,35 @@ class Exchange:
             raise Cut(refused.reason)
         self.keep = self.may_keep()
         self.reason = refused.reason
+        await self.answer(self._refusal(refused))
+        self.status = refused.status
+
+    def _refusal(self, refused: Refused) -> bytes:
+        request_id = self.request_id()
         extra = self.gateway.date() + refused.extra + self.extra
         if self.timing is not None:
             extra += self.timing.line(self.gateway.reactor.now)
-        await self.answer(
-            render_error(
-                refused.status,
-                request_id=self.request_id(),
-                reason=refused.reason,
-                close=not self.keep,
-                head_only=self.head.method == b"HEAD",
-                extra=extra,
-            )
+        close, head_only = not self.keep, self.head.method == b"HEAD"
+        if self.pages is not None:
+            accept = find_value(self.head.block, b"accept")
+            page = self.pages.page(refused.status, accept, refused.reason, request_id)
+            if page is not None:
+                return render_error_page(
+                    refused.status,
+                    page,
+                    request_id=request_id,
+                    close=close,
+                    head_only=head_only,
+                    extra=extra,
+                )
+        return render_error(
+            refused.status,
+            request_id=request_id,
+            reason=refused.reason,
+            close=close,
+            head_only=head_only,
+            extra=extra,
         )
-        self.status = refused.status
 
     async def settle(self, settled: Settled) -> None:
         """Answer the request here, with nothing wrong about it. Raises Broken."""

@@ -202,5 +202,6 @@ class InheritedTunnel:
                 client.request,
                 0,
                 self._reason,
+                "",
             )
         )

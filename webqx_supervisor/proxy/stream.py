@@ -117,6 +117,7 @@ class Stream:
                 self._client.request,
                 self._retries,
                 self._reason,
+                "",
             )
         )
 

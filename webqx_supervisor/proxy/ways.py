@@ -8,10 +8,12 @@ from webqx_supervisor.model.gateway import FixedAnswer, Redirect, Route
 from webqx_supervisor.model.telling import Telling
 from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.proxy.exchange import Exchange
+from webqx_supervisor.proxy.files import FilesCarrier
 from webqx_supervisor.proxy.filters.access import AccessFilter
 from webqx_supervisor.proxy.filters.compress import CompressFilter
 from webqx_supervisor.proxy.filters.cors import CorsFilter
 from webqx_supervisor.proxy.filters.edits import EditsFilter, stripped
+from webqx_supervisor.proxy.filters.pages import PagesFilter
 from webqx_supervisor.proxy.filters.pause import PauseFilter
 from webqx_supervisor.proxy.filters.telling import (
     ForwardedFilter,
@@ -52,6 +54,8 @@ def _filters(route: Route, pause: PauseFilter | None, allowed: AccessFilter | No
     asked: list[Ask] = []
     if telling.request_id:
         asked.append(RequestIdFilter(telling.request_id).ask)
+    if filters.error_pages:
+        asked.append(PagesFilter(filters.error_pages).ask)
     if filters.cors is not None:
         asked.append(CorsFilter(filters.cors).ask)
     if allowed is not None:
@@ -84,6 +88,8 @@ def _carry(route: Route) -> Carry | None:
         return _Redirecting(route.redirect).carry
     if route.answer is not None:
         return _Answering(route.answer).carry
+    if route.files is not None:
+        return FilesCarrier(route, route.files).carry
     return None
 
 

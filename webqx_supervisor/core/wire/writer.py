@@ -99,20 +99,35 @@ def render_error(
 ) -> bytes:
     """Return a whole answer of the proxy's own in plain text; `extra` holds whole field lines.
 
-    405 says which methods are allowed by itself. No cache may keep the answer: it tells of this
-    moment, not of the resource.
+    405 says which methods are allowed by itself, unless `extra` does. No cache may keep the answer:
+    it tells of this moment, not of the resource.
     """
     mark = _printable(request_id)
     body = f"{status} {_phrase(status)}: {_printable(reason)}\nrequest {mark}\n".encode("ascii")
-    if b"x-request-id:" not in extra.lower():
-        extra += b"X-Request-Id: %b\r\n" % mark.encode("ascii")
-    extra += b"Cache-Control: no-store\r\n"
-    if status == 405:
-        extra += ALLOW
-    answer = render_simple_response(
-        status, body, b"text/plain; charset=utf-8", close=close, extra=extra
+    page = body, b"text/plain; charset=utf-8"
+    return render_error_page(
+        status, page, request_id=mark, close=close, head_only=head_only, extra=extra
     )
-    return answer[: -len(body)] if head_only else answer
+
+
+def render_error_page(
+    status: int,
+    page: tuple[bytes, bytes],
+    *,
+    request_id: str,
+    close: bool,
+    head_only: bool,
+    extra: bytes,
+) -> bytes:
+    """Return the same with a body and content type of somebody else's."""
+    body, kind = page
+    if b"x-request-id:" not in extra.lower():
+        extra += b"X-Request-Id: %b\r\n" % request_id.encode("ascii")
+    extra += b"Cache-Control: no-store\r\n"
+    if status == 405 and b"\nAllow:" not in b"\n" + extra:
+        extra += ALLOW
+    answer = render_simple_response(status, body, kind, close=close, extra=extra)
+    return answer[: len(answer) - len(body)] if head_only else answer
 
 
 def render_simple_request(
@@ -145,11 +160,16 @@ def render_simple_response(
 def render_own_head(
     status: int, length: int, content_type: bytes, close: bool, extra: bytes
 ) -> bytes:
-    """Return the head of an answer of our own with so many octets; `extra` holds whole lines."""
+    """Return the head of an answer of our own with so many octets; `extra` holds whole lines.
+
+    CHUNKED is for HTTP/1.1 clients only; UNTIL_CLOSE implies `close`.
+    """
     parts = [b"HTTP/1.1 %d %b\r\n" % (status, _phrase(status).encode("ascii")), extra]
     if content_type and length:
         parts.append(b"Content-Type: %b\r\n" % content_type)
-    if status not in (204, 304):
+    if length == CHUNKED:
+        parts.append(_CHUNKED_FIELD)
+    elif length >= 0 and status not in (204, 304):
         parts += _length_field(length)
     if close:
         parts.append(_CLOSE)
@@ -168,11 +188,16 @@ def render_stream_head(status: int, content_type: bytes) -> bytes:
 
 
 def date_field(now: float) -> bytes:
-    """Return the Date line for a Unix time in seconds (RFC 9110 section 5.6.7)."""
+    """Return the Date line for a Unix time in seconds."""
+    return b"Date: %b\r\n" % http_date(now)
+
+
+def http_date(now: float) -> bytes:
+    """Return how a field says a Unix time in seconds (RFC 9110 section 5.6.7)."""
     # Not strftime: its names follow the locale.
     at = datetime.fromtimestamp(int(now), UTC)
     day, month = _DAYS[at.weekday()], _MONTHS[at.month - 1]
-    return f"Date: {day}, {at:%d} {month} {at:%Y %H:%M:%S} GMT\r\n".encode("ascii")
+    return f"{day}, {at:%d} {month} {at.year:04} {at:%H:%M:%S} GMT".encode("ascii")
 
 
 def _length_field(length: int) -> tuple[bytes, bytes, bytes]:

@@ -1,0 +1,101 @@
+"""The answer that a file is: its head, then its octets, never others and never fewer."""
+
+import os
+
+from webqx_supervisor.core.wire.framing import LAST_CHUNK, encode_chunk
+from webqx_supervisor.core.wire.messages import CHUNKED, UNTIL_CLOSE, ResponseHead
+from webqx_supervisor.core.wire.writer import render_own_head
+from webqx_supervisor.net.channel import PIECE
+from webqx_supervisor.net.sendfile import send_file
+from webqx_supervisor.proxy.answer import framing_for
+from webqx_supervisor.proxy.exchange import Encoder, Exchange
+from webqx_supervisor.proxy.refusal import Cut, Refused
+
+WITH_HEAD = 64 * 1024
+"""Octets that are read and sent with the head; what comes after them goes by sendfile(2)."""
+
+_SHORTER = "the file has become shorter"
+
+
+async def send_part(
+    exchange: Exchange, file: int, status: int, span: tuple[int, int], lines: bytes
+) -> None:
+    """Send a part of an open file, where it begins and its length; `lines` tell about it.
+
+    Raises Refused or Cut when the file is not that long any more, Broken.
+    """
+    begin, length = span
+    first = b""
+    if exchange.head.method != b"HEAD":
+        first = _read(file, min(length, WITH_HEAD), begin)
+    octets = _begin(exchange, status, length, lines) + first
+    exchange.sent = len(first)
+    channel, seconds = exchange.client.channel, exchange.client.door.limits.write_timeout
+    sent = channel.send(octets)
+    if sent < len(octets):
+        await channel.send_rest(octets, sent, seconds)
+    begin, left = begin + len(first), length - len(first)
+    if not left or exchange.head.method == b"HEAD":
+        return
+
+    def moved(count: int) -> None:
+        exchange.sent += count
+
+    if not await send_file(channel, file, begin, left, seconds, moved):
+        raise Cut(_SHORTER)
+
+
+async def send_encoded(
+    exchange: Exchange, file: int, head: ResponseHead, encoder: Encoder, lines: bytes
+) -> None:
+    """Send the whole of an open file encoded: `head` says how long it is, `lines` tell about it.
+
+    Raises as send_part().
+    """
+    size = head.length
+    if size <= WITH_HEAD:
+        body = encoder.encode(_read(file, size, 0)) + encoder.finish()
+        exchange.sent = len(body)
+        await exchange.answer(_begin(exchange, 200, len(body), lines) + body)
+        return
+    framing = framing_for(CHUNKED, exchange.head.minor)
+    await exchange.answer(_begin(exchange, 200, framing, lines))
+    done = 0
+    while done < size:
+        data = os.pread(file, min(PIECE, size - done), done)
+        if not data:
+            raise Cut(_SHORTER)
+        done += len(data)
+        body = encoder.encode(data)
+        if done == size:
+            body += encoder.finish()
+        framed = encode_chunk(body) if framing == CHUNKED else body
+        if done == size and framing == CHUNKED:
+            framed += LAST_CHUNK
+        exchange.sent += len(body)
+        await exchange.answer(framed)
+        await exchange.client.channel.yield_turn()  # to encode a piece takes its time
+
+
+def stripped(exchange: Exchange, lines: bytes) -> bytes:
+    """Return the lines without those that the route writes itself."""
+    return lines if exchange.strip is None else exchange.strip(lines)
+
+
+def _read(file: int, count: int, begin: int) -> bytes:
+    """Read all of that. Raises Refused where it is not there: nothing has been sent yet."""
+    try:
+        data = os.pread(file, count, begin)
+    except OSError as error:
+        raise Refused(500, f"the file cannot be read: {error.strerror}") from error
+    if len(data) < count:
+        raise Refused(503, _SHORTER, b"Retry-After: 1\r\n")
+    return data
+
+
+def _begin(exchange: Exchange, status: int, length: int, lines: bytes) -> bytes:
+    """Return the head, after which the answer has begun."""
+    exchange.keep = exchange.may_keep() and length != UNTIL_CLOSE
+    exchange.status = status
+    extra = exchange.gateway.date() + stripped(exchange, lines) + exchange.extra
+    return render_own_head(status, length, b"", close=not exchange.keep, extra=extra)
