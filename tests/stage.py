@@ -29,6 +29,7 @@ from webqx_supervisor.model.gateway import (
     UpstreamState,
 )
 from webqx_supervisor.model.link import Applied, Ask, Message, Report, TableMessage
+from webqx_supervisor.model.resilience import Breaker
 from webqx_supervisor.net.listeners import listen
 from webqx_supervisor.proxy.main import Proxy
 
@@ -179,6 +180,7 @@ class Stage:
         self.suspects: tuple[str, ...] = ()
         self.quarantined: tuple[str, ...] = ()
         self.hang_timeout = 0.0
+        self.breaker: Breaker | None = None
         self.routes: tuple[Route, ...] = (Route("web", "api"),)
         self.protocol = Protocol.HTTP
         self.listening = listen("127.0.0.1:0")
@@ -231,6 +233,7 @@ class Stage:
             self.suspects,
             self.quarantined,
             self.hang_timeout,
+            self.breaker,
         )
         listener = Listener("web", ("here",), self.protocol, self.limits, self.trust)
         table = Table(self.version, (listener,), self.routes, (group,))

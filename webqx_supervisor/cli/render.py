@@ -54,7 +54,7 @@ def workers(rows: Iterable[Mapping[str, Any]]) -> str:
     )
     all_workers = [(row["name"], worker) for row in rows for worker in row["workers"]]
     lines = table(head, [_worker(name, worker) for name, worker in all_workers]).splitlines()
-    reasons = [worker.get("reason") for _, worker in all_workers]
+    reasons = [_remark(worker) for _, worker in all_workers]
     for line, reason in zip(range(len(reasons), 0, -1), reversed(reasons), strict=True):
         if reason:
             lines.insert(line + 1, click.style(f"  {reason}", dim=True))
@@ -183,6 +183,13 @@ def _worker(service: str, row: Mapping[str, Any]) -> tuple[str, ...]:
         str(row["in_flight"]),
         str(row["requests"]),
     )
+
+
+def _remark(row: Mapping[str, Any]) -> str:
+    """Return why a worker is down, or gets no requests."""
+    breaker = row.get("breaker")
+    kept_off = f"breaker {breaker}" if breaker not in (None, "closed") else ""
+    return "; ".join(filter(None, (row.get("reason"), kept_off)))
 
 
 def _percent(share: float) -> str:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from webqx_supervisor.config import file_fields, units
 from webqx_supervisor.config import filter_fields as fields
 from webqx_supervisor.config.kinds import Duration, Section, Size, Text
+from webqx_supervisor.config.resilience import RetryKey, retry
 from webqx_supervisor.config.telling import Telling
 from webqx_supervisor.core.folders import content_type
 from webqx_supervisor.model import filters as model
@@ -133,6 +134,11 @@ class Filters(Telling):
         "are filled in. "
         "Clients that ask for no HTML get plain text.",
     )
+    retry: RetryKey = Field(
+        default=None,
+        description="When a request goes to another worker beyond what is done anyway: a list of "
+        "conditions, or all of these; false for never at all.",
+    )
 
 
 def filters(own: Filters, service: Filters | None, pages: Mapping[str, str]) -> model.Filters:
@@ -156,6 +162,7 @@ def filters(own: Filters, service: Filters | None, pages: Mapping[str, str]) -> 
             _edits(entry.get("response_headers")), entry.get("security_headers")
         ),
         telling=telling.Telling(**{key: entry.get(key) for key in Telling.model_fields}),
+        retry=retry(entry.get("retry")),
     )
 
 

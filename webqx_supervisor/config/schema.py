@@ -30,6 +30,7 @@ from webqx_supervisor.config.kinds import (
     Texts,
     Timeout,
 )
+from webqx_supervisor.config.resilience import Resilience
 from webqx_supervisor.config.routes import Route
 from webqx_supervisor.model import gateway, service
 
@@ -337,7 +338,7 @@ class Program(Section):
     )
 
 
-class Service(Filters, Program):
+class Service(Filters, Resilience, Program):
     """One program, as many workers of it as wanted, on sequential ports."""
 
 

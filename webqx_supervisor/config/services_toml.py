@@ -15,6 +15,7 @@ from webqx_supervisor.config.fields import resolved
 from webqx_supervisor.config.filters import filters
 from webqx_supervisor.config.lines import KeyPath, dotted, key_lines
 from webqx_supervisor.config.names import default_daemon_name
+from webqx_supervisor.config.resilience import breaker
 from webqx_supervisor.config.route_clashes import Names
 from webqx_supervisor.config.route_files import absolute, read_route_files
 from webqx_supervisor.config.routes import Files, Route
@@ -170,6 +171,11 @@ def _config(
         ),
         balances=tuple(
             (name, _balance(entry.balance)) for name, entry in document.services.items()
+        ),
+        breakers=tuple(
+            (name, breaker(entry.breaker))
+            for name, entry in document.services.items()
+            if entry.breaker is not None
         ),
     )
 

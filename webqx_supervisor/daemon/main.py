@@ -36,12 +36,20 @@ from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.statefolder import StateFolder
 from webqx_supervisor.daemon.status import Survey
 from webqx_supervisor.model.errors import WebqxError
-from webqx_supervisor.model.gateway import Table
-from webqx_supervisor.model.link import Lost, Survived
+from webqx_supervisor.model.gateway import Table, read_worker_id
+from webqx_supervisor.model.link import BreakerMoved, Lost, Survived
+from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.process.identity import boot_id
 from webqx_supervisor.process.output import Output
 
 log = logging.getLogger(__name__)
+
+BREAKER_MOVES = {
+    BreakerState.OPEN: "breaker_opened",
+    BreakerState.HALF_OPEN: "breaker_half_opened",
+    BreakerState.CLOSED: "breaker_closed",
+}
+"""What the events are called."""
 
 LOOK = 1.0
 """s between two looks at whether the state folder is still there."""
@@ -254,13 +262,18 @@ class Daemon:
         config = replace(config, routes=self.pauses.over(config.routes))
         return table.build(version, config, self._services.all(), suspects)
 
-    def _hear(self, message: Lost | Survived) -> None:
+    def _hear(self, message: Lost | Survived | BreakerMoved) -> None:
         evidence = self._resources.evidence
         match message:
             case Lost():
                 evidence.lost(message)
             case Survived():
                 evidence.survived(message)
+            case BreakerMoved(upstream, state, reason):
+                service, instance, pid = read_worker_id(upstream)
+                self._registry.tell(
+                    BREAKER_MOVES[state], reason, service=service, instance=instance, pid=pid
+                )
 
     def _last_requests(self) -> float:
         drains = [service.stop.drain for service in self._services.config.services]

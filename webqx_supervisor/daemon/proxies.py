@@ -24,12 +24,13 @@ from webqx_supervisor.daemon.journal import ProxyEntry
 from webqx_supervisor.daemon.proxy import LINK, Proxy, say
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.sockets import Key, ListeningSockets
-from webqx_supervisor.daemon.tallies import Tallies
+from webqx_supervisor.daemon.tallies import Tallies, is_shared
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.gateway import Table
 from webqx_supervisor.model.link import (
     Applied,
     Ask,
+    BreakerMoved,
     Busy,
     Count,
     Idle,
@@ -67,7 +68,7 @@ class Proxies:
         store: FdStore,
         registry: Registry,
         arguments: list[str],
-        hear: Callable[[Lost | Survived], None] = lambda _: None,
+        hear: Callable[[Lost | Survived | BreakerMoved], None] = lambda _: None,
     ) -> None:
         self._build = build
         self._sockets = sockets
@@ -338,7 +339,7 @@ class Proxies:
                 await self._registry.next_change()
                 continue
             try:
-                if _is_shared(self._table) and not proxy.shares:
+                if is_shared(self._table) and not proxy.shares:
                     await self._share(proxy)
                     continue  # the world may have changed meanwhile
                 await self._send_table(proxy, new)
@@ -383,17 +384,9 @@ class Proxies:
                     proxy.report = message
                 case Busy(upstreams):
                     proxy.idle.difference_update(upstreams)
-                case Lost() | Survived():
+                case Lost() | Survived() | BreakerMoved():
                     self._hear(message)
                 case Silent(upstreams):
                     for each in self._silences.keys() & set(upstreams):
                         self._silences[each].set()
             self._registry.changed()
-
-
-def _is_shared(table: Table) -> bool:
-    """Say whether anything in it is counted by all proxies together."""
-    groups = table.groups
-    return any(each.slot >= 0 for group in groups for each in group.upstreams) or any(
-        group.slot >= 0 for group in groups
-    )

@@ -12,6 +12,7 @@ from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.gateway import Pause, worker_id
 from webqx_supervisor.model.link import Count, Report
+from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.model.status import (
     DaemonStatus,
     ProxyStatus,
@@ -134,4 +135,12 @@ class Survey:
             in_flight=sum(count.in_flight for count in mine),
             requests=sum(count.answered for count in mine),
             reason=worker.reason,
+            breaker=_worst(count.breaker for count in mine),
         )
+
+
+def _worst(states: Iterable[BreakerState | None]) -> BreakerState | None:
+    """Return what stands for the breakers of several proxies: the one that lets least through."""
+    found = set(states)
+    order = (BreakerState.OPEN, BreakerState.HALF_OPEN, BreakerState.CLOSED)
+    return next((state for state in order if state in found), None)

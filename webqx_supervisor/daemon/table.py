@@ -20,12 +20,16 @@ def build(
 ) -> Table:
     """Return the table of this moment."""
     forwardings, balances = dict(config.forwardings), dict(config.balances)
+    breakers = dict(config.breakers)
     groups = tuple(
-        _group(
-            supervisor,
-            forwardings.get(supervisor.service.name, Forwarding()),
-            balances.get(supervisor.service.name, Balance()),
-            suspects(supervisor.service.name),
+        replace(
+            _group(
+                supervisor,
+                forwardings.get(supervisor.service.name, Forwarding()),
+                balances.get(supervisor.service.name, Balance()),
+                suspects(supervisor.service.name),
+            ),
+            breaker=breakers.get(supervisor.service.name),
         )
         for supervisor in supervisors
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from webqx_supervisor.model.resilience import Retry
 from webqx_supervisor.model.telling import Telling
 
 Pairs = tuple[tuple[str, str], ...]
@@ -89,4 +90,5 @@ class Filters:
     error_pages: tuple[ErrorPage, ...] = ()
     request_headers: Edits = field(default_factory=Edits)
     response_headers: Edits = field(default_factory=Edits)
+    retry: Retry | None = None
     telling: Telling = field(default_factory=Telling)

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from webqx_supervisor.model.clients import Trust
 from webqx_supervisor.model.filters import Filters, Pairs
+from webqx_supervisor.model.resilience import Breaker
 
 
 class Protocol(StrEnum):
@@ -212,6 +213,13 @@ def worker_id(service: str, instance: int, pid: int) -> str:
     return f"{service}:{instance}@{pid}"
 
 
+def read_worker_id(upstream: str) -> tuple[str, int, int | None]:
+    """Return service, instance and pid from such a name; None: it is no process."""
+    service, _, rest = upstream.partition(":")
+    instance, _, pid = rest.partition("@")
+    return service, int(instance), int(pid) if pid.isdecimal() else None
+
+
 @dataclass(frozen=True, slots=True)
 class UpstreamGroup:
     """All upstreams of one service.
@@ -234,6 +242,8 @@ class UpstreamGroup:
     """Fingerprints of requests that are refused: worker after worker has died over them."""
     hang_timeout: float = 0.0
     """A worker silent for so long while requests wait for it is reported; 0: none is."""
+    breaker: Breaker | None = None
+    """Each proxy keeps one such breaker for each of the upstreams; None: none."""
 
 
 @dataclass(frozen=True, slots=True)

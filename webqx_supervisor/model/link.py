@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from webqx_supervisor.model.clients import Introduction
 from webqx_supervisor.model.evidence import LostRequest
 from webqx_supervisor.model.gateway import Table
+from webqx_supervisor.model.resilience import BreakerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,8 @@ class Count:
     """
     held: bool = False
     """A slow client may be what keeps it from answering others: nobody can say that it hangs."""
+    breaker: BreakerState | None = None
+    """That of this proxy; None: it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +217,15 @@ class Survived:
     fingerprint: str
 
 
+@dataclass(frozen=True, slots=True)
+class BreakerMoved:
+    """proxy -> daemon: this proxy's breaker of an upstream is in this state from now on."""
+
+    upstream: str
+    state: BreakerState
+    reason: str
+
+
 Message = (
     TableMessage
     | Share
@@ -231,4 +243,5 @@ Message = (
     | Silent
     | Lost
     | Survived
+    | BreakerMoved
 )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from webqx_supervisor.model.gateway import Pause
+from webqx_supervisor.model.resilience import BreakerState
 
 
 class WorkerState(StrEnum):
@@ -35,6 +36,8 @@ class WorkerStatus:
     in_flight: int
     requests: int
     reason: str = ""
+    breaker: BreakerState | None = None
+    """The most open of the proxies' breakers; None where the service has none."""
 
 
 @dataclass(frozen=True, slots=True)

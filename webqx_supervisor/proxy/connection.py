@@ -147,7 +147,7 @@ async def _serve(exchange: Exchange) -> None:
             if way is None:
                 await exchange.answer_options()
             elif way.plain:
-                await forward(exchange, exchange.gateway.group(way.route))
+                await forward(exchange, way)
             else:
                 await _go(exchange, way)
         except Again:
@@ -172,7 +172,7 @@ async def _go(exchange: Exchange, way: Way) -> None:
     if way.carry is not None:
         await way.carry(exchange)
     else:
-        await forward(exchange, exchange.gateway.group(way.route))
+        await forward(exchange, way)
 
 
 def _way_for(exchange: Exchange) -> Way | None:

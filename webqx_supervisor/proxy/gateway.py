@@ -14,7 +14,8 @@ from webqx_supervisor.core.wire.proxyline import ProxyLine
 from webqx_supervisor.core.wire.writer import date_field
 from webqx_supervisor.model.clients import Introduction
 from webqx_supervisor.model.gateway import Limits, Route, Table
-from webqx_supervisor.model.link import HandedEndless, Message
+from webqx_supervisor.model.link import BreakerMoved, HandedEndless, Message
+from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.net.channel import Channel
 from webqx_supervisor.net.poller import BROKEN
 from webqx_supervisor.net.reactor import Reactor, Task
@@ -119,7 +120,7 @@ class Gateway:
         self.reactor = reactor
         self.log = log
         self.destroyed = DestroyedSockets(reactor)
-        self.upstreams = Upstreams(reactor, idle, silent, seed)
+        self.upstreams = Upstreams(reactor, idle, silent, seed, self._breaker_moved)
         self.clients: set[Client] = set()
         self.requests = 0
         self.tell: Callable[[Message], None] = _nobody
@@ -146,6 +147,7 @@ class Gateway:
             if way.end is not None and route not in self._ways:
                 way.end()
         idle = self.upstreams.apply(table)
+        self._rouse(table)
         living = {upstream.id for upstream in self.upstreams.all()}
         self.losses = Counter({each: n for each, n in self.losses.items() if each in living})
         return idle
@@ -160,14 +162,28 @@ class Gateway:
     def group(self, route: Route) -> Group:
         """Return the group that the requests of a route go to now. Raises Refused (503)."""
         group = self.upstreams.group(route.service)
-        if group is not None and (group.up or route.backup is None):
+        if group is not None and (group.serves or route.backup is None):
             return group
         backup = self.upstreams.group(route.backup) if route.backup else None
-        if backup is not None and backup.up:
+        if backup is not None and backup.serves:
             return backup
         if group is None:
             raise Refused(503, f"service {route.service} is not known here")
         return group
+
+    def leads_away(self, route: Route, group: Group) -> bool:
+        """Say whether the requests of a route go to another group than this one now."""
+        return self.group(route) is not group
+
+    def _rouse(self, table: Table) -> None:
+        """Wake those who wait for a service that is down while its backup is up."""
+        for route in table.routes:
+            group = self.upstreams.group(route.service) if route.backup is not None else None
+            if group is not None and group.waiting and self.leads_away(route, group):
+                group.rouse()
+
+    def _breaker_moved(self, upstream: str, state: BreakerState, reason: str) -> None:
+        self.tell(BreakerMoved(upstream, state, reason))
 
     def forget(self, client: Client) -> None:
         """Note that a client's connection is closed."""

@@ -216,4 +216,5 @@ def _count(upstream: LiveUpstream, now: float) -> Count:
         silence.seconds(now),
         silence.heard_at,
         silence.is_held(),
+        upstream.guard.state if upstream.guard is not None else None,
     )

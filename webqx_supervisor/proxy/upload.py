@@ -7,7 +7,7 @@ from webqx_supervisor.net.pace import Pace
 from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.net.relay import SPLICE_FROM, relay
 from webqx_supervisor.proxy.gateway import Client
-from webqx_supervisor.proxy.refusal import Refused
+from webqx_supervisor.proxy.refusal import Failed, Refused
 
 KEPT = 64 * 1024
 """Octets of a body that are kept for another attempt."""
@@ -45,7 +45,7 @@ class Upload:
                 await self._carry_some(upstream, seconds)
         except Stalled as stalled:
             if stalled.channel is upstream:
-                raise Refused(504, f"the worker took nothing of the body {stalled}") from stalled
+                raise Failed(504, f"the worker took nothing of the body {stalled}") from stalled
             reason = f"the rest of the body did not come in time: {stalled.reason}"
             raise Refused(408, reason) from stalled
         except Broken as broken:

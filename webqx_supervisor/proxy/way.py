@@ -23,7 +23,18 @@ class Way:
     `end` is called when the table has another way in its place.
     """
 
-    __slots__ = ("allowed", "carry", "end", "filters", "lines", "plain", "route", "strip")
+    __slots__ = (
+        "allowed",
+        "backup",
+        "carry",
+        "end",
+        "filters",
+        "lines",
+        "plain",
+        "retry",
+        "route",
+        "strip",
+    )
 
     def __init__(
         self,
@@ -35,6 +46,8 @@ class Way:
         end: Callable[[], None] | None = None,
     ) -> None:
         self.route = route
+        self.backup = route.backup
+        self.retry = route.filters.retry
         self.filters = filters
         self.carry = carry
         self.lines = lines
