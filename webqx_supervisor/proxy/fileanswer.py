@@ -3,12 +3,13 @@
 import os
 
 from webqx_supervisor.core.wire.framing import LAST_CHUNK, encode_chunk
-from webqx_supervisor.core.wire.messages import CHUNKED, UNTIL_CLOSE, ResponseHead
+from webqx_supervisor.core.wire.messages import CHUNKED, UNTIL_CLOSE
 from webqx_supervisor.core.wire.writer import render_own_head
 from webqx_supervisor.net.channel import PIECE
 from webqx_supervisor.net.sendfile import send_file
 from webqx_supervisor.proxy.answer import framing_for
 from webqx_supervisor.proxy.exchange import Encoder, Exchange
+from webqx_supervisor.proxy.knownfiles import Answerable
 from webqx_supervisor.proxy.refusal import Cut, Refused
 
 WITH_HEAD = 64 * 1024
@@ -18,9 +19,9 @@ _SHORTER = "the file has become shorter"
 
 
 async def send_part(
-    exchange: Exchange, file: int, status: int, span: tuple[int, int], lines: bytes
+    exchange: Exchange, file: Answerable, status: int, span: tuple[int, int], lines: bytes
 ) -> None:
-    """Send a part of an open file, where it begins and its length; `lines` tell about it.
+    """Send a part of a file, where it begins and its length; `lines` tell about it.
 
     Raises Refused or Cut when the file is not that long any more, Broken.
     """
@@ -41,18 +42,18 @@ async def send_part(
     def moved(count: int) -> None:
         exchange.sent += count
 
-    if not await send_file(channel, file, begin, left, seconds, moved):
+    if not await send_file(channel, file.fd, begin, left, seconds, moved):
         raise Cut(_SHORTER)
 
 
 async def send_encoded(
-    exchange: Exchange, file: int, head: ResponseHead, encoder: Encoder, lines: bytes
+    exchange: Exchange, file: Answerable, encoder: Encoder, lines: bytes
 ) -> None:
-    """Send the whole of an open file encoded: `head` says how long it is, `lines` tell about it.
+    """Send the whole of a file encoded; `lines` tell about it.
 
     Raises as send_part().
     """
-    size = head.length
+    size = file.size
     if size <= WITH_HEAD:
         body = encoder.encode(_read(file, size, 0)) + encoder.finish()
         exchange.sent = len(body)
@@ -62,7 +63,7 @@ async def send_encoded(
     await exchange.answer(_begin(exchange, 200, framing, lines))
     done = 0
     while done < size:
-        data = os.pread(file, min(PIECE, size - done), done)
+        data = os.pread(file.fd, min(PIECE, size - done), done)
         if not data:
             raise Cut(_SHORTER)
         done += len(data)
@@ -82,10 +83,12 @@ def stripped(exchange: Exchange, lines: bytes) -> bytes:
     return lines if exchange.strip is None else exchange.strip(lines)
 
 
-def _read(file: int, count: int, begin: int) -> bytes:
+def _read(file: Answerable, count: int, begin: int) -> bytes:
     """Read all of that. Raises Refused where it is not there: nothing has been sent yet."""
+    if file.body is not None:
+        return file.body[begin : begin + count]
     try:
-        data = os.pread(file, count, begin)
+        data = os.pread(file.fd, count, begin)
     except OSError as error:
         raise Refused(500, f"the file cannot be read: {error.strerror}") from error
     if len(data) < count:
