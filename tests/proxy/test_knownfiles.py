@@ -23,7 +23,9 @@ def keep(known, path, key="k", clock=LATER):
     fd = os.open(path, os.O_RDONLY)
     try:
         size = os.fstat(fd).st_size
-        known.keep(key, Answerable(b'"e"', 0, size, b"", b"", fd), os.fsencode(path), 0.0, clock)
+        known.keep(
+            key, Answerable(b'"e"', 0, size, b"", False, b"", fd), os.fsencode(path), 0.0, clock
+        )
     finally:
         os.close(fd)
 

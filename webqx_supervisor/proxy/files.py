@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Awaitable
 
 from webqx_supervisor.core import conditional
 from webqx_supervisor.core.encodings import is_compressible, ranked, weakened
@@ -39,7 +40,9 @@ class FilesCarrier:
         key = head.path, accepted
         answerable = self._known.find(key, exchange.gateway.reactor.now)
         if answerable is not None:
-            await _answer(exchange, answerable)
+            waiting = _answer(exchange, answerable)
+            if waiting is not None:
+                await waiting
             return
         found = self._finder.find(exchange, accepted)
         try:
@@ -48,7 +51,9 @@ class FilesCarrier:
             if found.lasting and len(head.path) <= _LONGEST_KEY:
                 path = self._finder.folder.path + found.path
                 self._known.keep(key, answerable, path, exchange.gateway.reactor.now, now)
-            await _answer(exchange, answerable)
+            waiting = _answer(exchange, answerable)
+            if waiting is not None:
+                await waiting
         finally:
             os.close(found.file.fd)
 
@@ -63,32 +68,44 @@ class FilesCarrier:
         if found.coding:
             lines += b"Content-Encoding: %b\r\n" % found.coding
         lines += found.vary
-        return Answerable(_etag(found), modified, file.size, kind, lines, file.fd)
+        return Answerable(
+            _etag(found), modified, file.size, kind, bool(found.coding), lines, file.fd
+        )
 
 
-async def _answer(exchange: Exchange, file: Answerable) -> None:
-    head, etag = exchange.head, file.etag
-    compressing = exchange.compress is not None and b"Content-Encoding:" not in file.lines
-    span = None
+def _answer(exchange: Exchange, file: Answerable) -> Awaitable[None] | None:
+    """Send the answer; return what is left to be awaited of it, None: nothing."""
+    head = exchange.head
     lower = head.block.lower()
     if b"\nif-" in lower or b"\nrange:" in lower:
-        verdict = conditional.evaluate(head.headers, etag, file.modified)
+        verdict = conditional.evaluate(head.headers, file.etag, file.modified)
         if verdict == conditional.NOT_MODIFIED:
-            if compressing and exchange.coding and is_compressible(file.content_type):
-                etag = weakened(etag)
-            raise Settled(304, stripped(exchange, b"ETag: %b\r\n%b" % (etag, file.lines)))
+            raise Settled(304, stripped(exchange, _tag_as_sent(exchange, file) + file.lines))
         if verdict == conditional.FAILED:
             raise Refused(412, "the file is another one by now")
-        if head.method == b"GET":
-            span = _part(head.headers, file)
-    lines = b"Content-Type: %b\r\nETag: %b\r\n%b" % (file.content_type, etag, file.lines)
-    if span is not None:
-        begin, length = span
-        lines += b"Content-Range: bytes %d-%d/%d\r\n" % (begin, begin + length - 1, file.size)
-        await send_part(exchange, file, 206, span, lines)
-    elif not (compressing and await _encoded(exchange, file, lines)):
-        lines += b"Accept-Ranges: bytes\r\n"
-        await send_part(exchange, file, 200, (0, file.size), lines)
+        span = _part(head.headers, file) if head.method == b"GET" else None
+        if span is not None:
+            begin, length = span
+            where = b"Content-Range: bytes %d-%d/%d\r\n" % (begin, begin + length - 1, file.size)
+            return send_part(exchange, file, 206, span, _described(file) + where)
+    if exchange.compress is not None and not file.encoded:
+        waiting = _encoded(exchange, file)
+        if waiting is not None:
+            return waiting
+    lines = _described(file) + b"Accept-Ranges: bytes\r\n"
+    return send_part(exchange, file, 200, (0, file.size), lines)
+
+
+def _described(file: Answerable) -> bytes:
+    return b"Content-Type: %b\r\nETag: %b\r\n%b" % (file.content_type, file.etag, file.lines)
+
+
+def _tag_as_sent(exchange: Exchange, file: Answerable) -> bytes:
+    """Return the ETag line that a whole answer would have: compressed, it is a weak one."""
+    compressed = exchange.compress is not None and exchange.coding is not None
+    if compressed and not file.encoded and is_compressible(file.content_type):
+        return b"ETag: %b\r\n" % weakened(file.etag)
+    return b"ETag: %b\r\n" % file.etag
 
 
 def _etag(found: Found) -> bytes:
@@ -110,9 +127,10 @@ def _part(fields: conditional.Fields, file: Answerable) -> tuple[int, int] | Non
         raise Refused(416, "the file has no such part", where) from None
 
 
-async def _encoded(exchange: Exchange, file: Answerable, lines: bytes) -> bool:
-    """Send the file compressed, if the route wants it so and it is worth it; say whether."""
+def _encoded(exchange: Exchange, file: Answerable) -> Awaitable[None] | None:
+    """Return what sends the file compressed, if the route wants it so and it is worth it."""
     assert exchange.compress is not None
+    lines = _described(file)
     head = ResponseHead(
         status=200,
         reason=b"OK",
@@ -126,7 +144,4 @@ async def _encoded(exchange: Exchange, file: Answerable, lines: bytes) -> bool:
         content_length=file.size,
     )
     encoder = exchange.compress.encoder(head, exchange)
-    if encoder is None:
-        return False
-    await send_encoded(exchange, file, encoder, head.kept)
-    return True
+    return None if encoder is None else send_encoded(exchange, file, encoder, head.kept)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LONGEST = 64 * 1024
 """Octets of a file that is kept."""
@@ -23,6 +23,7 @@ class Answerable:
     modified: int
     size: int
     content_type: bytes
+    encoded: bool
     lines: bytes
     fd: int = -1
     body: bytes | None = None
@@ -75,9 +76,7 @@ class KnownFiles:
             self._known.clear()
             self._octets = 0
         found.body = body
-        kept = Answerable(
-            found.etag, found.modified, found.size, found.content_type, found.lines, body=body
-        )
+        kept = replace(found, fd=-1)
         self._known[key] = _Known(kept, path, _identity(info), now + AGAIN)
         self._octets += found.size
 
