@@ -24,7 +24,7 @@ files = "dist"
 NGINX = """
 daemon off;
 {user}
-worker_processes 1;
+master_process off;
 pid {path}/pid;
 events {{ worker_connections 1024; }}
 http {{

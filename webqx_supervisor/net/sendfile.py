@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from webqx_supervisor.net.channel import PIECE, Broken, Channel, broken
 
-RUN = 8
+RUN = 4
 """Pieces in a row without a wait, after which others get their turn."""
-_AT_ONCE = 256 * 1024
+_AT_ONCE = 512 * 1024
 _NOT_HERE = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.EOPNOTSUPP})
 
 

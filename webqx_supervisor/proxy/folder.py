@@ -42,7 +42,7 @@ class Folder:
     """One folder, as often made anew or led elsewhere as its owner likes."""
 
     def __init__(self, path: str) -> None:
-        self._path = os.fsencode(path).rstrip(b"/") + b"/"
+        self.path = os.fsencode(path).rstrip(b"/") + b"/"
         self._real = b""
 
     def open(self, inner: bytes) -> Opened | None:
@@ -50,7 +50,7 @@ class Folder:
 
         Raises Refused where it cannot be read, or is neither a file nor a folder.
         """
-        path = self._path + inner
+        path = self.path + inner
         try:
             fd = os.open(path, _FLAGS)
         except OSError as error:
@@ -89,7 +89,7 @@ class Folder:
         if self._real and (true + b"/").startswith(self._real):
             return True
         # The folder may lead somewhere else by now, as the link to the current release does.
-        self._real = os.path.realpath(self._path).rstrip(b"/") + b"/"
+        self._real = os.path.realpath(self.path).rstrip(b"/") + b"/"
         return (true + b"/").startswith(self._real)
 
 
