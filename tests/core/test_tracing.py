@@ -41,11 +41,13 @@ def test_a_malformed_one_names_none(value):
 
 @given(st.binary(min_size=RANDOM, max_size=RANDOM))
 def test_what_begins_here_is_well_formed(random):
-    assert trace_id(begin(random))
+    trace, traceparent = begin(random)
+    assert trace_id(traceparent) == trace
 
 
 def test_zeros_are_no_id():
-    assert trace_id(begin(bytes(RANDOM)))
+    for random in (bytes(RANDOM), bytes(16) + b"x" * 8, b"x" * 16 + bytes(8)):
+        assert trace_id(begin(random)[1])
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,12 @@ import struct
 import pytest
 import trio
 from helpers import auntil
-from stage import Peer, Stage, echo, open_stage, request
+from stage import Peer, Stage, echo, request
 
 from webqx_supervisor.core.wire.proxyline import SIGNATURE
 from webqx_supervisor.model.clients import ProxyProtocol, Trust
 from webqx_supervisor.model.filters import Access
 from webqx_supervisor.model.gateway import Limits, Protocol
-from webqx_supervisor.model.link import Inherit, Leave
 
 TRUST = Trust(("127.0.0.1", "203.0.113.0/24"), proxy_protocol=ProxyProtocol.TRUSTED)
 V1 = b"PROXY TCP4 198.51.100.7 10.0.0.1 4711 80\r\n"
@@ -181,29 +180,71 @@ async def test_a_list_of_addresses_holds_over_tcp(stage: Stage):
     [(V1, len(V1), "198.51.100.7"), (V1, 20, "198.51.100.7"), (b"PROXY UNKNOWN\r\n", 15, None)],
     ids=["whole", "half", "nameless"],
 )
-async def test_the_proxy_that_follows_knows_what_the_header_said(tmp_path, header, seen, address):
-    for name in ("old", "new"):
-        (tmp_path / name).mkdir()
-    async with open_stage(tmp_path / "old") as old, open_stage(tmp_path / "new") as new:
-        worker = await old.upstream(echo)
-        for stage in (old, new):
-            stage.trust = TRUST
-            await stage.apply(worker)
-        client = await old.connect()
-        await client.send(header[:seen])
-        clients = old.proxy.gateway.clients
-        if seen < len(header):
-            await auntil(lambda: clients and next(iter(clients)).ahead)
-        else:
-            await client.send(request())
-            await client.answer()
-        leaving, following = socket.socketpair()
-        with leaving, following:
-            await new.link.send(Inherit(), [following.fileno()])
-            await old.link.send(Leave(20, heir=True), [leaving.fileno()])
-        with trio.fail_after(20):
-            await old.has_left.wait()
-        await client.send(header[seen:] + request("GET", "/", "X-Forwarded-For: 1.1.1.1"))
-        got = await said_to_worker(client)
-        assert f"X-Forwarded-For: {address or '127.0.0.1'}\r\n".encode() in got
-        assert len(new.log_lines()) == 1
+async def test_the_proxy_that_follows_knows_what_the_header_said(succession, header, seen, address):
+    old = succession.old
+    old.trust = succession.new.trust = TRUST
+    await succession.host(echo)
+    client = await old.connect()
+    await client.send(header[:seen])
+    clients = old.proxy.gateway.clients
+    if seen < len(header):
+        await auntil(lambda: clients and next(iter(clients)).ahead)
+    else:
+        await client.send(request())
+        await client.answer()
+    await succession.happens()
+    await succession.is_over()
+    await client.send(header[seen:] + request("GET", "/", "X-Forwarded-For: 1.1.1.1"))
+    got = await said_to_worker(client)
+    assert f"X-Forwarded-For: {address or '127.0.0.1'}\r\n".encode() in got
+    assert len(succession.new.log_lines()) == 1
+
+
+async def test_so_does_the_one_that_goes_on_with_an_event_stream(succession):
+    go_on = trio.Event()
+
+    async def streams(peer: Peer) -> None:
+        await peer.head()
+        kind = b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        await peer.send(b"HTTP/1.1 200 OK\r\n" + kind + b"1\r\n\n\r\n")
+        await go_on.wait()
+        await peer.send(b"0\r\n\r\n")
+        await echo(peer)
+
+    succession.old.trust = succession.new.trust = TRUST
+    await succession.host(streams)
+    client = await succession.old.connect()
+    header = V1.replace(b"198.51.100.7", b"203.0.113.1")
+    await client.send(header + request("GET", "/", "X-Forwarded-For: 198.51.100.9"))
+    await client.until(b"1\r\n\n\r\n")
+    await succession.happens()
+    await succession.is_over()
+    go_on.set()
+    await client.until(b"0\r\n\r\n")
+    await client.send(request("GET", "/", "X-Forwarded-For: 198.51.100.8"))
+    got = await said_to_worker(client)
+    assert b"X-Forwarded-For: 198.51.100.8, 203.0.113.1\r\n" in got
+    first, second = succession.new.log_lines()
+    assert " 198.51.100.9 GET " in first
+    assert " 198.51.100.8 GET " in second
+
+
+async def test_a_websocket_that_is_handed_on_is_known_by_its_client(succession):
+    async def switches(peer: Peer) -> None:
+        await peer.head()
+        await peer.send(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+        )
+        await peer.rest()
+
+    succession.old.trust = succession.new.trust = Trust(("127.0.0.1",))
+    await succession.host(switches)
+    client = await succession.old.connect()
+    upgrade = ("Connection: upgrade", "Upgrade: websocket", "X-Forwarded-For: 198.51.100.9")
+    await client.send(request("GET", "/ws", *upgrade))
+    await client.head()
+    await succession.happens()
+    await succession.is_over()
+    await client.stream.aclose()
+    await auntil(succession.new.log_lines)
+    assert " 198.51.100.9 GET /ws 101 " in succession.new.log_lines()[0]

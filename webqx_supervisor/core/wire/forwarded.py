@@ -49,6 +49,7 @@ def parse_element(octets: bytes) -> dict[bytes, bytes] | None:
     return pairs
 
 
+@functools.lru_cache(maxsize=256)
 def element(address: str, host: bytes = b"", scheme: bytes = b"", *, own: bool) -> bytes:
     """Write one element: who asked for what; `own` if this proxy was asked (by=)."""
     node = address.encode()

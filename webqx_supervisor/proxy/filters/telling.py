@@ -44,7 +44,7 @@ class TraceFilter:
     """Passes the client's trace on, or begins one (W3C Trace Context)."""
 
     def __init__(self) -> None:
-        self._random = b""
+        self._random: list[bytes] = []
         self._strip = stripper(FIELDS)
 
     def ask(self, exchange: Exchange) -> None:
@@ -57,17 +57,13 @@ class TraceFilter:
             exchange.trace = trace_id(value)
         if exchange.trace:
             return
-        if self._strip is not None:  # a tracestate belongs to its traceparent (section 3.3)
-            head.kept = self._strip(head.kept)
-        traceparent = begin(self._draw())
-        exchange.trace = trace_id(traceparent)
-        head.kept += b"traceparent: %b\r\n" % traceparent
-
-    def _draw(self) -> bytes:
+        if self._strip is not None and b"\ntrace" in lower:
+            head.kept = self._strip(head.kept)  # a tracestate goes with its traceparent (3.3)
         if not self._random:
-            self._random = os.urandom(RANDOM * _BATCH)
-        drawn, self._random = self._random[:RANDOM], self._random[RANDOM:]
-        return drawn
+            drawn = os.urandom(RANDOM * _BATCH)
+            self._random = [drawn[at : at + RANDOM] for at in range(0, len(drawn), RANDOM)]
+        exchange.trace, traceparent = begin(self._random.pop())
+        head.kept += b"traceparent: %b\r\n" % traceparent
 
 
 class ForwardedFilter:
