@@ -243,11 +243,8 @@ class Proxies:
 
     def _refresh(self) -> int:
         """Make a new version if the table or the open sockets have changed; return the version."""
-        version, opened, self._seen = (
-            self._table.version,
-            self._sockets.open,
-            self._registry.changes,
-        )
+        version, opened = self._table.version, self._sockets.open
+        self._seen = self._registry.changes
         if opened != self._told_of or self._make(version) != self._table:
             self._table, self._told_of = self._make(version + 1), dict(opened)
         return self._table.version
