@@ -12,7 +12,7 @@ from webqx_supervisor.model.errors import ConfigError, WebqxError
 HOMES = {
     "start": "manage",
     "status": "show",
-    "logs": "show",
+    "logs": "logs",
     "reload": "manage",
     "scale": "manage",
     "apply": "manage",

@@ -152,13 +152,38 @@ class Restart(Section):
 
 
 class Logs(Section):
-    """The files that a worker's output goes to."""
+    """Where a worker's output goes."""
 
+    streams: Annotated[service.LogStreams, Field(strict=False)] = Field(
+        default=_LOGS.streams,
+        description='Whether stdout and stderr share a file ("merged") or have one each.',
+    )
+    output: Annotated[service.LogOutput, Field(strict=False)] = Field(
+        default=_LOGS.output,
+        description="What is written: files of stamped lines, files of JSON lines, or nothing but "
+        "entries of journald; where that takes none, the lines go to the files.",
+    )
+    format: Annotated[service.LogFormat, Field(strict=False)] = Field(
+        default=_LOGS.format,
+        description="In which form the worker writes its lines: `logs` finds the level in it.",
+    )
     max_size: Capacity = Field(
         default=units.size_as_written(_LOGS.max_size),
         description="The size at which a log file is rotated.",
     )
+    max_age: Duration = Field(
+        default=units.as_written(_LOGS.max_age),
+        description='Log files are rotated at every whole such time of UTC, "1d" at midnight; '
+        "0 means for their size alone.",
+    )
+    compress: bool = Field(
+        default=_LOGS.compress, description="Whether rotated files are compressed, with gzip."
+    )
     keep: Count = Field(default=_LOGS.keep, description="How many rotated files are kept.")
+    keep_for: Duration = Field(
+        default=units.as_written(_LOGS.keep_for),
+        description="Rotated files whose last line is older are removed; 0 means none for its age.",
+    )
 
 
 class Forward(Section):

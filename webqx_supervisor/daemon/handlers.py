@@ -81,6 +81,7 @@ class Handlers:
             "/describe": self._describe,
             "/events": self._events,
             "/logs": self._show_logs,
+            "/logfiles": self._log_files,
             "/start": self._start,
             "/stop": self._stop,
             "/restart": self._restart,
@@ -158,10 +159,13 @@ class Handlers:
                 await self._registry.next_change()
 
     async def _show_logs(self, call: Call) -> Stream:
-        n = _number(call, "n", LINES)
-        files = self._logs.files(call.query.get("worker", ""))
-        pieces = self._logs.on(files, n) if "follow" in call.query else self._logs.last(files, n)
+        n, which = _number(call, "n", LINES), call.query.get("worker", "")
+        files = self._logs.files(which)
+        pieces = self._logs.on(which, n) if "follow" in call.query else self._logs.last(files, n)
         return Stream("text/plain; charset=utf-8", pieces)
+
+    async def _log_files(self, call: Call) -> Reply:
+        return Reply({"workers": self._logs.workers(call.query.get("worker", ""))})
 
     async def _start(self, call: Call) -> Reply:
         supervisors = self._named(call, "start")

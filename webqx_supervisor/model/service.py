@@ -1,6 +1,7 @@
 """What a service shall be: the part of services.toml that supervision reads. Times in seconds."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,43 @@ class RestartPolicy:
     """A request over which so many workers in a row have died is refused; 0: none ever is."""
 
 
+class LogStreams(StrEnum):
+    """Whether stdout and stderr share a log."""
+
+    MERGED = "merged"
+    APART = "apart"
+
+
+class LogOutput(StrEnum):
+    """What takes the lines, and in which form."""
+
+    FILE = "file"
+    JSON = "json"
+    JOURNALD = "journald"
+
+
+class LogFormat(StrEnum):
+    """In which form the worker itself writes its lines."""
+
+    TEXT = "text"
+    JSON = "json"
+    LOGFMT = "logfmt"
+
+
 @dataclass(frozen=True, slots=True)
 class Logs:
     """Where a worker's output goes: `max_size` bytes a file, `keep` old files beside it."""
 
     max_size: int = 50 * 1024 * 1024
     keep: int = 5
+    streams: LogStreams = LogStreams.MERGED
+    output: LogOutput = LogOutput.FILE
+    format: LogFormat = LogFormat.TEXT
+    max_age: float = 0.0
+    """A file holds lines of one such span of Unix time (a day: of one day of UTC); 0: of any."""
+    compress: bool = False
+    keep_for: float = 0.0
+    """Old files written last so long ago are removed; 0: none for its age."""
 
 
 @dataclass(frozen=True, slots=True)
