@@ -1,5 +1,6 @@
 """proxy/files.py: folders behind routes, asked on the wire."""
 
+import errno
 import gzip
 import os
 import socket
@@ -76,12 +77,18 @@ async def test_an_empty_file_is_an_answer(stage: Stage, dist):
     assert (status, body, fields["content-length"]) == (200, b"", "0")
 
 
-@pytest.mark.parametrize("sendfile", [True, False])
+def cannot(*_):
+    raise OSError(errno.EINVAL, "not for this file system")
+
+
+@pytest.mark.parametrize("sendfile", ["there", "not there", "not for this file"])
 async def test_a_large_file_comes_whole_at_the_pace_of_its_client(
     stage: Stage, dist, sendfile, monkeypatch
 ):
-    if not sendfile:
+    if sendfile == "not there":
         monkeypatch.delattr(os, "sendfile")
+    elif sendfile == "not for this file":
+        monkeypatch.setattr(os, "sendfile", cannot)
     await serves(stage, dist)
     client = await stage.connect()
     await client.send(request("GET", "/assets/big.bin") + request("GET", "/letters.txt"))
