@@ -208,6 +208,10 @@ def test_where_there_is_no_journald_the_lines_are_in_the_files(project):
     assert "journald takes no lines: No such file or directory" in project.cli("logs")
 
 
+def ended(process):
+    return process.poll() is not None
+
+
 @pytest.fixture
 def journald():
     """Start a real one in a mount namespace of its own; give what is put before commands there."""

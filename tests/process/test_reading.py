@@ -1,5 +1,6 @@
 """Logs read back across rotation and compression."""
 
+import gzip
 import os
 
 import pytest
@@ -117,6 +118,27 @@ def test_a_reader_amidst_compressed_files_goes_on_when_more_are(log, reader):
         log.write(line)
     pack(log)
     assert [follower.read() for _ in range(5)] == [*lines(2, 3, 4, 5), b""]
+
+
+def test_a_number_of_a_file_that_is_used_again_hides_no_other(log, path, reader):
+    for line in lines(0, 1, 2):
+        log.write(line)
+    pack(log)
+    old = packed(rotated(path, 2))
+    with old.open("wb") as file, gzip.GzipFile(str(path.stat().st_ino), "wb", 9, file) as again:
+        again.write(b"line 0\n")
+    assert list(reader().all()) == lines(0, 1, 2)
+    assert reader().last(9) == lines(0, 1, 2)
+
+
+def test_a_reader_that_was_left_behind_looks_back_from_its_own_place(log, reader):
+    log.write(b"line 0\n")
+    log.write(b"line 1\n")
+    behind = reader()
+    for line in lines(2, 3, 4):
+        log.write(line)
+    pack(log)
+    assert list(behind.all()) == behind.last(9) == lines(0, 1)
 
 
 def test_a_damaged_file_gives_what_can_be_read(log, path, reader):

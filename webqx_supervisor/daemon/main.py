@@ -163,9 +163,12 @@ class Daemon:
             doors.cancel_scope.cancel()
 
     async def _mind_folder(self, doors: trio.Nursery, handlers: Handlers) -> None:
-        """Have the state folder mended when somebody removed it."""
+        """Have the state folder mended when somebody removed it, and daemon.log kept short."""
         while True:
             await trio.sleep(LOOK)
+            if self._folder.log_is_long():
+                with suppress(OSError):  # a full disk: it is tried again
+                    await trio.to_thread.run_sync(self._folder.put_log_aside)
             if self._folder.is_whole():
                 continue
             try:

@@ -157,17 +157,23 @@ class Reader:
 
     def _older(self, since: float) -> Iterator["_Part"]:
         """Yield the files before ours, newest first, for the caller to close."""
+        ours = self._part
+        newest = _newest(self.path)
+        is_before = ours is None or newest is None or ours.is_also(newest)
+        _close(newest)
         seen: set[tuple[int, int]] = set()
         for number in count(1):
             older = _old(self.path, number)
             if older is None or older.written < since:
                 _close(older)
                 return
-            if older.mark in seen or (self._part and self._part.is_also(older)):
-                older.close()  # rotation has pushed it on
-            else:
+            is_ours = ours is not None and ours.is_also(older)
+            if is_before and not is_ours and older.mark not in seen:
                 seen.add(older.mark)
                 yield older
+            else:  # one that came after ours, or that rotation has pushed on
+                is_before = is_before or is_ours
+                older.close()
 
 
 class _Part:
@@ -187,12 +193,15 @@ class _Part:
         self._held, self._held_at = b"", 0
 
     def is_also(self, other: "_Part") -> bool:
-        """Say whether another is the same file, or made of it.
+        """Say whether another is the same file, or was made of it.
 
-        Sure while this one is open: until then nothing else has its inode.
+        Inodes are used again, so the time of the last write must be the same as well.
         """
-        return self.inode in (other.inode, other.made_of) and (
-            self._gzip is None or self.inode == other.inode
+        if self.inode == other.inode:
+            return True
+        return self.inode == other.made_of and other.mark == (
+            self.inode,
+            os.fstat(self._file).st_mtime_ns,
         )
 
     def read(self, size: int, place: int) -> bytes:
