@@ -14,6 +14,7 @@ from typing import TypeVar
 import trio
 
 from webqx_supervisor.control.link import Link
+from webqx_supervisor.model.auth import Credentials
 from webqx_supervisor.model.clients import Trust
 from webqx_supervisor.model.filters import Filters
 from webqx_supervisor.model.gateway import (
@@ -181,6 +182,8 @@ class Stage:
         self.quarantined: tuple[str, ...] = ()
         self.hang_timeout = 0.0
         self.breaker: Breaker | None = None
+        self.credentials: tuple[Credentials, ...] = ()
+        self.other_groups: tuple[UpstreamGroup, ...] = ()
         self.routes: tuple[Route, ...] = (Route("web", "api"),)
         self.protocol = Protocol.HTTP
         self.listening = listen("127.0.0.1:0")
@@ -236,7 +239,8 @@ class Stage:
             self.breaker,
         )
         listener = Listener("web", ("here",), self.protocol, self.limits, self.trust)
-        table = Table(self.version, (listener,), self.routes, (group,))
+        groups = (group, *self.other_groups)
+        table = Table(self.version, (listener,), self.routes, groups, self.credentials)
         if self._sent_socket:
             await self.link.send(TableMessage(table))
         else:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from webqx_supervisor.config import file_fields, units
 from webqx_supervisor.config import filter_fields as fields
+from webqx_supervisor.config.auth import Absolute, WhoMayAsk, auth
 from webqx_supervisor.config.kinds import Duration, Section, Size, Text
 from webqx_supervisor.config.resilience import RetryKey, retry
 from webqx_supervisor.config.telling import Telling
@@ -97,7 +98,7 @@ _Security = Annotated[
 ]
 
 
-class Filters(Telling):
+class Filters(WhoMayAsk, Telling):
     """What is done with requests beside carrying them."""
 
     cors: Annotated[
@@ -141,7 +142,9 @@ class Filters(Telling):
     )
 
 
-def filters(own: Filters, service: Filters | None, pages: Mapping[str, str]) -> model.Filters:
+def filters(
+    own: Filters, service: Filters | None, pages: Mapping[str, str], absolute: Absolute
+) -> model.Filters:
     """Return what counts for a route with these keys of its own, and these of its service.
 
     `pages` holds the texts of error pages; one that is not there has been complained of.
@@ -150,6 +153,7 @@ def filters(own: Filters, service: Filters | None, pages: Mapping[str, str]) -> 
     cors, compress = entry.get("cors"), entry.get("compress")
     return model.Filters(
         access=model.Access(entry.get("allow"), entry.get("deny")),
+        auth=auth(entry.get, absolute),
         cors=model.Cors(**cors.model_dump()) if cors and cors.origins else None,
         error_pages=tuple(
             model.ErrorPage(statuses, pages[file], content_type(file.encode()).decode())

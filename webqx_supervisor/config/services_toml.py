@@ -3,10 +3,12 @@
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from webqx_supervisor.config import schema
+from webqx_supervisor.config.auth_check import auth_problems
 from webqx_supervisor.config.clashes import clashes
 from webqx_supervisor.config.clients import Trust, trust
 from webqx_supervisor.config.env_files import read_env_files
@@ -20,6 +22,7 @@ from webqx_supervisor.config.route_clashes import Names
 from webqx_supervisor.config.route_files import absolute, read_route_files
 from webqx_supervisor.config.routes import Files, Route
 from webqx_supervisor.config.syntax import load
+from webqx_supervisor.core.credentials import reserved
 from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.model import gateway, service
 from webqx_supervisor.model.config import Config
@@ -49,6 +52,10 @@ def parse(text: str, file: str, cpus: int, read_text: ReadText = read_file) -> C
     files = read_route_files(reading.document, where.parent)
     complaints += ((_in_file(path, reading.routes), message) for path, message in files.complaints)
     services = _Services(where.parent, cpus, read_text, complaints)
+    for path, message in auth_problems(
+        reading.document, _names(data), partial(absolute, where.parent), read_text
+    ):
+        complaints.append((_in_file(path, reading.routes), message))
     config = _config(reading.document, where, services, files.pages)
     if complaints:
         raise ConfigError(_problems(complaints, key_lines(text), file))
@@ -161,9 +168,9 @@ def _config(
         proxies=services.proxies(document.daemon.proxies),
         services=tuple(services.service(n, entry) for n, entry in document.services.items()),
         listeners=tuple(_listener(n, entry) for n, entry in (*own, *document.listeners.items())),
-        routes=(
+        routes=reserved(
             *(_route(route, document, file.parent, pages) for route in document.routes),
-            *(_own_route(name, document.services[name], pages) for name, _ in own),
+            *(_own_route(name, document.services[name], file.parent, pages) for name, _ in own),
         ),
         forwardings=tuple(
             (name, gateway.Forwarding(**entry.forward.model_dump()))
@@ -198,7 +205,7 @@ def _route(
         redirect=gateway.Redirect(**entry.redirect.model_dump()) if entry.redirect else None,
         answer=gateway.FixedAnswer(**entry.answer.model_dump()) if entry.answer else None,
         files=_files(entry.files, folder) if entry.files else None,
-        filters=filters(entry, service, pages),
+        filters=filters(entry, service, pages, partial(absolute, folder)),
         name=entry.name or "",
     )
 
@@ -215,9 +222,15 @@ def _files(entry: Files, folder: Path) -> gateway.Files:
     )
 
 
-def _own_route(name: str, entry: schema.Service, pages: Mapping[str, str]) -> gateway.Route:
+def _own_route(
+    name: str, entry: schema.Service, folder: Path, pages: Mapping[str, str]
+) -> gateway.Route:
     """Return the route of a service's `listen`."""
-    return gateway.Route(listener=name, service=name, filters=filters(entry, None, pages))
+    return gateway.Route(
+        listener=name,
+        service=name,
+        filters=filters(entry, None, pages, partial(absolute, folder)),
+    )
 
 
 def _balance(entry: schema.Balance) -> gateway.Balance:

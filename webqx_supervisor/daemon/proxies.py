@@ -35,6 +35,7 @@ from webqx_supervisor.model.link import (
     Count,
     Idle,
     Inherit,
+    KeyMissing,
     Leave,
     Lost,
     Report,
@@ -68,7 +69,7 @@ class Proxies:
         store: FdStore,
         registry: Registry,
         arguments: list[str],
-        hear: Callable[[Lost | Survived | BreakerMoved], None] = lambda _: None,
+        hear: Callable[[Lost | Survived | BreakerMoved | KeyMissing], None] = lambda _: None,
     ) -> None:
         self._build = build
         self._sockets = sockets
@@ -381,7 +382,7 @@ class Proxies:
                     proxy.report = message
                 case Busy(upstreams):
                     proxy.idle.difference_update(upstreams)
-                case Lost() | Survived() | BreakerMoved():
+                case Lost() | Survived() | BreakerMoved() | KeyMissing():
                     self._hear(message)
                 case Silent(upstreams):
                     for each in self._silences.keys() & set(upstreams):

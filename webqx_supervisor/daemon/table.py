@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from webqx_supervisor.daemon.supervisor import Supervisor
+from webqx_supervisor.model.auth import Credentials
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Table, UpstreamGroup
 
@@ -16,7 +17,11 @@ def _nobody(_: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def build(
-    version: int, config: Config, supervisors: Iterable[Supervisor], suspects: Suspects = _nobody
+    version: int,
+    config: Config,
+    supervisors: Iterable[Supervisor],
+    suspects: Suspects = _nobody,
+    credentials: tuple[Credentials, ...] = (),
 ) -> Table:
     """Return the table of this moment."""
     forwardings, balances = dict(config.forwardings), dict(config.balances)
@@ -34,7 +39,7 @@ def build(
         for supervisor in supervisors
     )
     listeners = tuple(_share(listener, config.proxies) for listener in config.listeners)
-    return Table(version, listeners, config.routes, groups)
+    return Table(version, listeners, config.routes, groups, credentials)
 
 
 def _share(listener: Listener, proxies: int) -> Listener:

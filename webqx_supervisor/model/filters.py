@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from webqx_supervisor.model.auth import Auth
 from webqx_supervisor.model.resilience import Retry
 from webqx_supervisor.model.telling import Telling
 
@@ -85,6 +86,7 @@ class Filters:
     """All of them; None, or a value that does nothing, for each that is not wanted."""
 
     access: Access = field(default_factory=Access)
+    auth: Auth = field(default_factory=Auth)
     compress: Compress | None = None
     cors: Cors | None = None
     error_pages: tuple[ErrorPage, ...] = ()

@@ -6,6 +6,7 @@ The same values make the table, the one thing that a proxy knows about the world
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from webqx_supervisor.model.auth import Credentials
 from webqx_supervisor.model.clients import Trust
 from webqx_supervisor.model.filters import Filters, Pairs
 from webqx_supervisor.model.resilience import Breaker
@@ -254,3 +255,5 @@ class Table:
     listeners: tuple[Listener, ...] = ()
     routes: tuple[Route, ...] = ()
     groups: tuple[UpstreamGroup, ...] = ()
+    credentials: tuple[Credentials, ...] = ()
+    """What the sources hold that the routes name; apart, so that a new key makes no new route."""

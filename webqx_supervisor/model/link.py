@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from webqx_supervisor.model.auth import Source
 from webqx_supervisor.model.clients import Introduction
 from webqx_supervisor.model.evidence import LostRequest
 from webqx_supervisor.model.gateway import Table
@@ -226,6 +227,13 @@ class BreakerMoved:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeyMissing:
+    """proxy -> daemon: a token names a key that this source did not have; it may have by now."""
+
+    source: Source
+
+
 Message = (
     TableMessage
     | Share
@@ -244,4 +252,5 @@ Message = (
     | Lost
     | Survived
     | BreakerMoved
+    | KeyMissing
 )

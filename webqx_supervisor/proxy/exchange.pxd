@@ -4,6 +4,7 @@ from webqx_supervisor.proxy.gateway cimport Client, Gateway
 
 cdef class Exchange:
     cdef public double began
+    cdef public object claims
     cdef public Client client
     cdef public object compress
     cdef public object coding

@@ -1,7 +1,7 @@
 """One request and its answer, from the head to the last octet and the line in the access log."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from webqx_supervisor.core.pages import Pages
 from webqx_supervisor.core.wire.edits import find_value
@@ -48,6 +48,7 @@ class Exchange:
 
     __slots__ = (
         "began",
+        "claims",
         "client",
         "coding",
         "compress",
@@ -97,6 +98,8 @@ class Exchange:
         """How; None: the client takes none."""
         self.pages: Pages | None = None
         """What people see of a refusal; None: plain text."""
+        self.claims: dict[str, Any] | None = None
+        """What is known of who asks: what a token says, or the name as `sub`; None: nothing."""
         self.ip = client.ip
         """Who asks."""
         self.forwarded = client.forwarded

@@ -32,6 +32,8 @@ cdef class Gateway:
     cdef public object tell
     cdef public object heir
     cdef public object losses
+    cdef public object keyring
+    cdef public object aside
     cdef public bint leaving
     cdef public object _empty
     cdef public object make_way

@@ -21,7 +21,9 @@ from webqx_supervisor.net.poller import BROKEN
 from webqx_supervisor.net.reactor import Reactor, Task
 from webqx_supervisor.net.sockdiag import DestroyedSockets
 from webqx_supervisor.proxy.accesslog import AccessLog
+from webqx_supervisor.proxy.aside import Aside
 from webqx_supervisor.proxy.group import Group
+from webqx_supervisor.proxy.keyring import Keyring
 from webqx_supervisor.proxy.refusal import Refused
 from webqx_supervisor.proxy.upstreams import Upstreams
 from webqx_supervisor.proxy.way import Way
@@ -127,6 +129,8 @@ class Gateway:
         """Gives a message to the daemon."""
         self.losses: Counter[str] = Counter()
         """How many requests each upstream took along that broke off."""
+        self.keyring = Keyring(reactor, lambda message: self.tell(message))  # noqa: PLW0108 - set later
+        self.aside = Aside(reactor)
         self.leaving = False
         self.heir: Heir | None = None
         """Who takes the clients that are between two requests, when this proxy leaves."""
@@ -140,6 +144,7 @@ class Gateway:
 
     def apply(self, table: Table) -> list[str]:
         """Bring a table into force; return the draining upstreams that have nothing in flight."""
+        self.keyring.apply(table.credentials)
         known = self._ways
         self._ways = {each: known.get(each) or self.make_way(each) for each in table.routes}
         self._router = Router(self._ways.items())

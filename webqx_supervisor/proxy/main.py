@@ -38,6 +38,7 @@ from webqx_supervisor.proxy.doors import Doors
 from webqx_supervisor.proxy.gateway import Gateway
 from webqx_supervisor.proxy.handover import Handover
 from webqx_supervisor.proxy.inheritance import inherit
+from webqx_supervisor.proxy.keyring import prepare
 from webqx_supervisor.proxy.tunnel import FAREWELL
 from webqx_supervisor.proxy.upstream import ENDING_TIME, LiveUpstream
 from webqx_supervisor.proxy.ways import make_way
@@ -83,6 +84,7 @@ class Proxy:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self.reactor.run)
+            nursery.start_soon(self.gateway.aside.run)
             nursery.start_soon(self._talk)
             nursery.start_soon(self._listen)
             nursery.start_soon(self._heed_signals)
@@ -136,7 +138,10 @@ class Proxy:
     async def _listen(self) -> None:
         try:
             while True:
-                self._obey(*await self._link.receive())
+                message, fds = await self._link.receive()
+                if isinstance(message, TableMessage) and message.table.credentials:
+                    await prepare(message.table.credentials)
+                self._obey(message, fds)
         except LinkClosed:
             _LOG.warning("the daemon is gone; the last table stays in force")
 

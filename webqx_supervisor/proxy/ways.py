@@ -10,6 +10,7 @@ from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.files import FilesCarrier
 from webqx_supervisor.proxy.filters.access import AccessFilter
+from webqx_supervisor.proxy.filters.auth import auth_filters
 from webqx_supervisor.proxy.filters.compress import CompressFilter
 from webqx_supervisor.proxy.filters.cors import CorsFilter
 from webqx_supervisor.proxy.filters.edits import EditsFilter, stripped
@@ -62,6 +63,7 @@ def _filters(route: Route, pause: PauseFilter | None, allowed: AccessFilter | No
         asked.append(allowed.ask)
     if pause is not None:
         asked.append(pause.ask)
+    asked += auth_filters(filters.auth)
     if filters.compress is not None:
         asked.append(CompressFilter(filters.compress).ask)
     asked += _told_to_worker(telling)
