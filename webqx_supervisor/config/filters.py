@@ -13,6 +13,7 @@ from webqx_supervisor.config import file_fields, units
 from webqx_supervisor.config import filter_fields as fields
 from webqx_supervisor.config.auth import Absolute, WhoMayAsk, auth
 from webqx_supervisor.config.kinds import Duration, Section, Size, Text
+from webqx_supervisor.config.limits import Limits, crowding, rate_limits
 from webqx_supervisor.config.resilience import RetryKey, retry
 from webqx_supervisor.config.telling import Telling
 from webqx_supervisor.core.folders import content_type
@@ -98,7 +99,7 @@ _Security = Annotated[
 ]
 
 
-class Filters(WhoMayAsk, Telling):
+class Filters(WhoMayAsk, Limits, Telling):
     """What is done with requests beside carrying them."""
 
     cors: Annotated[
@@ -143,13 +144,22 @@ class Filters(WhoMayAsk, Telling):
 
 
 def filters(
-    own: Filters, service: Filters | None, pages: Mapping[str, str], absolute: Absolute
+    own: Filters,
+    service: Filters | None,
+    scopes: tuple[str, str],
+    pages: Mapping[str, str],
+    absolute: Absolute,
 ) -> model.Filters:
     """Return what counts for a route with these keys of its own, and these of its service.
 
-    `pages` holds the texts of error pages; one that is not there has been complained of.
+    `scopes` are the route's and the service's: what clients are counted for. `pages` holds the
+    texts of error pages; one that is not there has been complained of.
     """
-    entry = _Merged(own, service)
+    entry = Merged(own, service)
+
+    def scope_of(key: str) -> str:
+        return scopes[0 if entry.is_own(key) else 1]
+
     cors, compress = entry.get("cors"), entry.get("compress")
     return model.Filters(
         access=model.Access(entry.get("allow"), entry.get("deny")),
@@ -167,19 +177,28 @@ def filters(
         ),
         telling=telling.Telling(**{key: entry.get(key) for key in Telling.model_fields}),
         retry=retry(entry.get("retry")),
+        limits=rate_limits(entry.get("limits"), scope_of("limits")),
+        crowding=crowding(
+            entry.get("max_in_flight_per_client"), scope_of("max_in_flight_per_client")
+        ),
+        max_body=entry.get("max_body"),
     )
 
 
-class _Merged:
+class Merged:
+    """What counts for a route: what it says itself, else what its service says."""
+
     def __init__(self, own: Filters, service: Filters | None) -> None:
         self._own = own
         self._service = service
 
     def get(self, key: str) -> Any:
         """Return the route's own value if it has one, else its service's."""
-        if key in self._own.model_fields_set or self._service is None:
-            return getattr(self._own, key)
-        return getattr(self._service, key)
+        return getattr(self._own if self.is_own(key) else self._service, key)
+
+    def is_own(self, key: str) -> bool:
+        """Say whether it is the route's own value that counts."""
+        return key in self._own.model_fields_set or self._service is None
 
 
 def _edits(entry: Edits) -> model.Edits:

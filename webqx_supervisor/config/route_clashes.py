@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from webqx_supervisor.config.explain import Complaint
-from webqx_supervisor.config.filters import Filters
+from webqx_supervisor.config.filters import Filters, Merged
+from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean
 from webqx_supervisor.config.routes import Route
 from webqx_supervisor.config.schema import Listener, ServicesToml
@@ -13,6 +14,9 @@ from webqx_supervisor.model.gateway import Protocol
 
 OVER_TCP = ("allow", "deny")
 """The filters that need no request: addresses are enough."""
+
+PROOFS = ("jwt", "basic_auth", "api_keys")
+"""What makes claims of who asks."""
 
 TARGETS = ("service", "files", "redirect", "answer")
 """What a route may lead to: one of them."""
@@ -36,6 +40,8 @@ def route_clashes(
             yield ("routes", position, *key), message
     yield from _over_tcp(document, listeners)
     yield from _twice_routed(document)
+    yield from _other_limits_of_one_name(document)
+    yield from _claims_of_nobody(document)
 
 
 def _targets(route: Route) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -116,6 +122,40 @@ def _twice_routed(document: ServicesToml) -> Iterator[Complaint]:
             yield ("routes", position), f"{_requests(route)} go to {seen[key]} already"
         else:
             seen[key] = f"service `{route.service}`" if route.service else "another route"
+
+
+def _other_limits_of_one_name(document: ServicesToml) -> Iterator[Complaint]:
+    entries: list[tuple[KeyPath, Filters]] = [
+        *((("services", name), entry) for name, entry in document.services.items()),
+        *((("routes", position), route) for position, route in enumerate(document.routes)),
+    ]
+    seen: dict[str, str] = {}
+    for path, entry in entries:
+        for limit in entry.limits:
+            if limit.name is not None and seen.setdefault(limit.name, limit.what) != limit.what:
+                message = f"`{limit.name}` is {seen[limit.name]} elsewhere, and {limit.what} here"
+                yield (*path, "limits"), message
+
+
+def _claims_of_nobody(document: ServicesToml) -> Iterator[Complaint]:
+    """Name limits by a claim where nobody proves who he is."""
+    ways: list[tuple[KeyPath, Filters, Filters | None]] = [
+        *(
+            (("services", name), entry, None)
+            for name, entry in document.services.items()
+            if entry.listen is not None
+        ),
+        *(
+            (("routes", position), route, document.services.get(route.service or ""))
+            for position, route in enumerate(document.routes)
+        ),
+    ]
+    for path, own, service in ways:
+        entry = Merged(own, service)
+        by_claim = any(limit.by.startswith("claim:") for limit in entry.get("limits"))
+        if by_claim and not any(entry.get(key) for key in PROOFS):
+            message = "a limit by claim needs `jwt`, `basic_auth` or `api_keys` beside it"
+            yield (*path, "limits"), message
 
 
 def _requests(route: Route) -> str:

@@ -191,6 +191,7 @@ def _route(
     entry: Route, document: schema.ServicesToml, folder: Path, pages: Mapping[str, str]
 ) -> gateway.Route:
     service = document.services.get(entry.service) if entry.service is not None else None
+    scopes = (_scope(entry), _service_scope(entry.service or ""))
     return gateway.Route(
         listener=entry.listener,
         service=entry.service or "",
@@ -205,7 +206,7 @@ def _route(
         redirect=gateway.Redirect(**entry.redirect.model_dump()) if entry.redirect else None,
         answer=gateway.FixedAnswer(**entry.answer.model_dump()) if entry.answer else None,
         files=_files(entry.files, folder) if entry.files else None,
-        filters=filters(entry, service, pages, partial(absolute, folder)),
+        filters=filters(entry, service, scopes, pages, partial(absolute, folder)),
         name=entry.name or "",
     )
 
@@ -226,11 +227,22 @@ def _own_route(
     name: str, entry: schema.Service, folder: Path, pages: Mapping[str, str]
 ) -> gateway.Route:
     """Return the route of a service's `listen`."""
+    scope = _service_scope(name)
     return gateway.Route(
         listener=name,
         service=name,
-        filters=filters(entry, None, pages, partial(absolute, folder)),
+        filters=filters(entry, None, (scope, scope), pages, partial(absolute, folder)),
     )
+
+
+def _scope(entry: Route) -> str:
+    """Return what only requests for this route are counted under, whatever else changes of it."""
+    where = (entry.listener, entry.host, entry.pattern or entry.path)
+    return f"route {where} {sorted(entry.methods)} {sorted(entry.headers.items())}"
+
+
+def _service_scope(name: str) -> str:
+    return f"service {name}"
 
 
 def _balance(entry: schema.Balance) -> gateway.Balance:

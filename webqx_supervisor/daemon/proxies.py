@@ -22,6 +22,7 @@ from webqx_supervisor.control.link import MOST_FDS, Link, LinkClosed
 from webqx_supervisor.core.wire.websocket import CloseCode
 from webqx_supervisor.daemon.journal import ProxyEntry
 from webqx_supervisor.daemon.proxy import LINK, Proxy, say
+from webqx_supervisor.daemon.rates import SharedRates
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.sockets import Key, ListeningSockets
 from webqx_supervisor.daemon.tallies import Tallies, is_shared
@@ -80,6 +81,7 @@ class Proxies:
         # The clock of this boot: what an adopted proxy still says to an earlier daemon is older.
         self._tickets = time.monotonic_ns() // 1_000_000
         self._tallies = Tallies(store)
+        self._rates = SharedRates(store)
         self._table = build(self._tickets)
         self._told_of: dict[Key, socket.socket] = {}
         self._seen = -1
@@ -100,6 +102,7 @@ class Proxies:
         Takes what they count in together out of the `inherited` descriptors.
         """
         self.running += found
+        self._rates.adopt(inherited)
         self._tallies.adopt(inherited, [proxy.process.pid for proxy in self.running])
 
     async def run(self, wanted: int, *, task_status: trio.TaskStatus[None]) -> None:
@@ -170,6 +173,7 @@ class Proxies:
         for proxy in self.running:
             proxy.process.send_signal(signal.SIGKILL)
         self._tallies.close()
+        self._rates.close()
 
     async def idle(self, upstream: str) -> None:
         """Return when every proxy follows the present table and holds nothing of `upstream`."""
@@ -340,6 +344,8 @@ class Proxies:
                 if is_shared(self._table) and not proxy.shares:
                     await self._share(proxy)
                     continue  # the world may have changed meanwhile
+                if await self._rates.share(proxy, self._table):
+                    continue
                 await self._send_table(proxy, new)
             except LinkClosed:
                 return

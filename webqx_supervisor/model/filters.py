@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from webqx_supervisor.model.auth import Auth
+from webqx_supervisor.model.limits import Crowding, RateLimit
 from webqx_supervisor.model.resilience import Retry
 from webqx_supervisor.model.telling import Telling
 
@@ -94,3 +95,7 @@ class Filters:
     response_headers: Edits = field(default_factory=Edits)
     retry: Retry | None = None
     telling: Telling = field(default_factory=Telling)
+    limits: tuple[RateLimit, ...] = ()
+    crowding: Crowding | None = None
+    max_body: int | None = None
+    """Octets of a request's body; 0: any, None: as the listener has it."""

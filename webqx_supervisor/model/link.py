@@ -33,6 +33,14 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareRates:
+    """daemon -> proxy: count for rate limits in the table that all proxies share.
+
+    The table (net.rates) comes with the message, as its only file descriptor.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """daemon -> proxy: accept nothing new, finish what is in flight within `timeout` s, exit.
 
@@ -237,6 +245,7 @@ class KeyMissing:
 Message = (
     TableMessage
     | Share
+    | ShareRates
     | Leave
     | Inherit
     | HandedClients

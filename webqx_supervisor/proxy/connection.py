@@ -94,7 +94,7 @@ async def _serve_next(gateway: Gateway, client: Client) -> bool:
     try:
         await _serve(exchange)
     finally:
-        exchange.record()
+        exchange.end()
         client.busy = False
     if not exchange.keep and not client.channel.closed:
         client.over = True
@@ -187,6 +187,8 @@ def _way_for(exchange: Exchange) -> Way | None:
     if head.target == b"*":
         return None
     way = exchange.gateway.way(client.door.name, head.host, head.path, head)
+    if way.plain and exchange.upload is not None:
+        exchange.upload.bound(client.door.limits.max_body)
     exchange.extra = way.lines
     exchange.strip = way.strip
     return way

@@ -8,6 +8,7 @@ cdef class Exchange:
     cdef public Client client
     cdef public object compress
     cdef public object coding
+    cdef public list endings
     cdef public bytes extra
     cdef public bytes forwarded
     cdef public Gateway gateway
@@ -31,4 +32,5 @@ cdef class Exchange:
 
     cpdef str request_id(self)
     cpdef bint may_keep(self)
+    cpdef end(self)
     cpdef record(self)

@@ -52,6 +52,7 @@ class Exchange:
         "client",
         "coding",
         "compress",
+        "endings",
         "extra",
         "forwarded",
         "gateway",
@@ -100,6 +101,8 @@ class Exchange:
         """What people see of a refusal; None: plain text."""
         self.claims: dict[str, Any] | None = None
         """What is known of who asks: what a token says, or the name as `sub`; None: nothing."""
+        self.endings: list[Callable[[], None]] | None = None
+        """What is to be done when it is over, however it ends; see at_end()."""
         self.ip = client.ip
         """Who asks."""
         self.forwarded = client.forwarded
@@ -202,6 +205,19 @@ class Exchange:
         self.reason = f"client: {broken}"
         if isinstance(broken, Stalled):
             self.client.channel.abort()
+
+    def at_end(self, action: Callable[[], None]) -> None:
+        """Have something done when it is over, however it ends."""
+        if self.endings is None:
+            self.endings = []
+        self.endings.append(action)
+
+    def end(self) -> None:
+        """Do what is to be done in the end, and write the line of the access log."""
+        if self.endings is not None:
+            for each in self.endings:
+                each()
+        self.record()
 
     def record(self) -> None:
         """Write the line of the access log."""

@@ -34,6 +34,8 @@ cdef class Gateway:
     cdef public object losses
     cdef public object keyring
     cdef public object aside
+    cdef public object rates
+    cdef public object in_flight
     cdef public bint leaving
     cdef public object _empty
     cdef public object make_way

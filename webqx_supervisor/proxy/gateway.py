@@ -16,8 +16,10 @@ from webqx_supervisor.model.clients import Introduction
 from webqx_supervisor.model.gateway import Limits, Route, Table
 from webqx_supervisor.model.link import BreakerMoved, HandedEndless, Message
 from webqx_supervisor.model.resilience import BreakerState
+from webqx_supervisor.net import rates
 from webqx_supervisor.net.channel import Channel
 from webqx_supervisor.net.poller import BROKEN
+from webqx_supervisor.net.rates import Rates
 from webqx_supervisor.net.reactor import Reactor, Task
 from webqx_supervisor.net.sockdiag import DestroyedSockets
 from webqx_supervisor.proxy.accesslog import AccessLog
@@ -131,6 +133,10 @@ class Gateway:
         """How many requests each upstream took along that broke off."""
         self.keyring = Keyring(reactor, lambda message: self.tell(message))  # noqa: PLW0108 - set later
         self.aside = Aside(reactor)
+        self.rates: Rates | None = None
+        """The table of rate limits, once one is needed."""
+        self.in_flight: Counter[tuple[str, str | bytes]] = Counter()
+        """Exchanges by scope and client, where that is limited."""
         self.leaving = False
         self.heir: Heir | None = None
         """Who takes the clients that are between two requests, when this proxy leaves."""
@@ -179,6 +185,23 @@ class Gateway:
     def leads_away(self, route: Route, group: Group) -> bool:
         """Say whether the requests of a route go to another group than this one now."""
         return self.group(route) is not group
+
+    def limit_together(self, table: Rates) -> None:
+        """Count for rate limits in this table, as all proxies do."""
+        if self.rates is not None and self.rates.secret == table.secret:
+            table.close()  # a new daemon has told it again
+            return
+        if self.rates is not None:
+            self.rates.close()
+        self.rates = table
+
+    def limit_alone(self) -> Rates:
+        """Count for rate limits in a table of its own: nobody has said where else. Raises OSError.
+
+        That is so until a daemon of the present version tells it.
+        """
+        self.rates = Rates(rates.create())
+        return self.rates
 
     def _rouse(self, table: Table) -> None:
         """Wake those who wait for a service that is down while its backup is up."""

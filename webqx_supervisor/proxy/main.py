@@ -28,9 +28,11 @@ from webqx_supervisor.model.link import (
     Message,
     Report,
     Share,
+    ShareRates,
     Silent,
     TableMessage,
 )
+from webqx_supervisor.net.rates import Rates
 from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.net.tally import Grid
 from webqx_supervisor.proxy.accesslog import AccessLog
@@ -149,6 +151,9 @@ class Proxy:
         if isinstance(message, Share):
             self._share(message.row, *fds)
             return
+        if isinstance(message, ShareRates):
+            self._share_rates(*fds)
+            return
         sockets = [socket.socket(fileno=fd) for fd in fds]
         match message:
             case TableMessage(table, names):
@@ -177,6 +182,13 @@ class Proxy:
             self.gateway.upstreams.share(Grid(fd), row)
         except (OSError, ValueError) as error:
             _LOG.warning("counting alone, the shared map is unusable: %s", error)
+            os.close(fd)
+
+    def _share_rates(self, fd: int) -> None:
+        try:
+            self.gateway.limit_together(Rates(fd))
+        except (OSError, ValueError) as error:
+            _LOG.warning("limiting rates alone, the shared table is unusable: %s", error)
             os.close(fd)
 
     def _report(self, ticket: int) -> Report:
