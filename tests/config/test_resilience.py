@@ -77,3 +77,60 @@ def test_a_retry_has_no_meaning_over_tcp():
     text = '[services.api]\ncommand = "true"\nport = 3001\nretry = [503]\n'
     with pytest.raises(ConfigError, match="has no meaning for a service behind tcp"):
         parse(text + 'listen = { bind = 3000, protocol = "tcp" }', HERE, 2)
+
+
+STANDBY = "[services.standby]\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("http://10.0.0.7:3001", "10.0.0.7:3001"),
+        ("http://Backup-Host/", "backup-host:80"),
+        ("http://[2001:DB8::0:7]:3001", "[2001:db8::7]:3001"),
+    ],
+)
+def test_a_remote_service_has_addresses_and_nothing_to_start(written, address):
+    text = STANDBY + f'remote = "{written}"\nlisten = 3000\n'
+    (service,) = parse(text + 'health = { path = "/well" }', HERE, 2).services
+    assert (service.remote, service.command, service.instances) == ((address,), (), 1)
+
+
+def test_a_route_may_lead_to_a_remote_service_and_have_it_as_backup():
+    config = parse(
+        STANDBY
+        + 'remote = ["http://a:1", "http://b:2"]\n[listeners.web]\nbind = 8080\n[[routes]]\n'
+        + 'listener = "web"\nservice = "api"\nbackup = "standby"\n'
+        + API.replace("listen = 3000\n", ""),
+        HERE,
+        2,
+    )
+    assert config.routes[0].backup == "standby"
+    assert config.service("standby").instances == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "message"),
+    [
+        ("", "command", "is missing"),
+        ("remote = []", "remote", "the list is empty"),
+        ('remote = "https://a:1"', "remote", "https is not spoken to remote services"),
+        ('remote = "http://a:1/path"', "remote", "without a path"),
+        ('remote = "a:1"', "remote", 'wanted an address like "http://10.0.0.7:3001"'),
+        ('remote = "http://a:0"', "remote", "wanted an address"),
+        ('remote = "http://[::g]:1"', "remote", "wanted an address"),
+        ('remote = "http://a:1"\ncommand = "b"', "remote", "runs here or elsewhere, not both"),
+        (
+            'remote = "http://a:1"\nport = 1',
+            "port",
+            "has no meaning for a service that is `remote`",
+        ),
+        ('remote = "http://a:1"\ninstances = 2', "instances", "has no meaning"),
+    ],
+)
+def test_what_is_wrong_with_a_remote_service_is_told(text, key, message):
+    with pytest.raises(ConfigError) as raised:
+        parse(STANDBY + text, HERE, 2)
+    (problem,) = raised.value.problems
+    assert problem.key == f"services.standby.{key}"
+    assert message in problem.message, problem

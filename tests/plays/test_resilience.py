@@ -2,7 +2,9 @@
 
 import http.client
 import json
+import subprocess
 from collections import Counter
+from contextlib import contextmanager
 
 import helpers
 from project import PYTHON
@@ -115,3 +117,96 @@ def test_no_storm_is_built_of_retries(project):
     assert {status for status, _ in workers.ask(200)} == {503}
     more = workers.asked(1) + workers.asked(2) - before
     assert 200 < more <= 210 * 1.2 + 10
+
+
+ELSEWHERE = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"elsewhere")
+    def log_message(self, *_):
+        pass
+print("listening", flush=True)
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+@contextmanager
+def elsewhere(port):
+    """Have somebody answer on a port who is not the daemon's."""
+    command = [PYTHON, "-c", ELSEWHERE, str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def answer(project):
+    client = http.client.HTTPConnection("127.0.0.1", project.listen, timeout=30)
+    client.request("GET", "/")
+    found = client.getresponse()
+    body = found.read()
+    client.close()
+    return "elsewhere" if body == b"elsewhere" else found.status
+
+
+def test_a_remote_standby_is_used_only_while_the_service_is_down(project):
+    port = project.port + 8
+    address = f"127.0.0.1:{port}"
+    project.service(more='[services.api.forward]\nqueue_timeout = "5s"')
+    project.write(
+        project.file.read_text().replace(f"listen = {project.listen}\n", "")
+        + f"""
+[services.standby]
+remote = ["http://{address}"]
+health = {{ path = "/well", interval = "100ms", fall = 2 }}
+
+[listeners.web]
+bind = {project.listen}
+
+[[routes]]
+listener = "web"
+service = "api"
+backup = "standby"
+"""
+    )
+    with elsewhere(port):
+        project.cli("start")
+        (standby,) = project.workers("standby")
+        assert (standby["pid"], standby["port"], standby["state"]) == (None, port, "RUNNING")
+        assert standby["remote"] == address
+        assert f"standby  RUNNING      1/1  {address}" in project.cli("status")
+        assert [answer(project) for _ in range(4)] == [200] * 4
+        project.cli("stop", "api")
+        assert [answer(project) for _ in range(4)] == ["elsewhere"] * 4
+        project.cli("start", "api")
+        assert [answer(project) for _ in range(4)] == [200] * 4
+        assert "standby is remote: there is nothing to reload here" in project.cli("reload")
+        assert "standby is remote" in project.cli("scale", "standby", "2", code=2)
+        assert project.workers("standby")[0]["requests"] == 4
+        assert "standby is remote: nothing was stopped there" in project.cli("stop", "standby")
+        project.cli("stop", "api")
+        assert answer(project) == 503
+        project.cli("start", "standby")
+        assert answer(project) == "elsewhere"
+    helpers.until(lambda: not project.workers("standby")[0]["healthy"])
+    assert answer(project) == 503
+    events = json.loads(project.cli("events", "--json"))["events"]
+    kinds = [event["kind"] for event in events if event["service"] == "standby"]
+    assert kinds[-1] == "unhealthy"
+    assert "ready" in kinds
+
+
+def test_a_standby_that_does_not_answer_keeps_nobody_from_running(project):
+    port = project.port + 8
+    more = f'[services.standby]\nremote = "http://127.0.0.1:{port}"\n'
+    project.service(more=more + 'health = { interval = "100ms" }')
+    said = project.cli("start", code=1)
+    assert f"nobody accepts at 127.0.0.1:{port}" in said
+    project.all_running(2)
+    with elsewhere(port):
+        helpers.until(lambda: project.workers("standby")[0]["state"] == "RUNNING")

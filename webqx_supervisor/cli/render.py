@@ -146,12 +146,14 @@ def _state(word: str, *, well: bool = True) -> str:
 
 def _service(row: Mapping[str, Any]) -> tuple[str, ...]:
     up = sum(worker["state"] == "RUNNING" and worker["healthy"] for worker in row["workers"])
-    ports = sorted(worker["port"] for worker in row["workers"] if worker["port"])
+    elsewhere = [worker["remote"] for worker in row["workers"] if worker.get("remote")]
+    here = [worker for worker in row["workers"] if not worker.get("remote")]
+    ports = sorted(worker["port"] for worker in here if worker["port"])
     return (
         row["name"],
         _state(row["state"]),
         f"{up}/{row['instances']}",
-        _ports(ports),
+        ", ".join(elsewhere) or _ports(ports),
         _leaf(row["listen"]),
     )
 
@@ -170,6 +172,9 @@ def _worker(service: str, row: Mapping[str, Any]) -> tuple[str, ...]:
     name = f"{service}:{row['instance']}"
     ill = row["state"] == "RUNNING" and not row["healthy"]
     start = (name, _state(row["state"], well=not ill), _or_nothing(row["pid"]))
+    if row.get("remote"):
+        traffic = (str(row["in_flight"]), str(row["requests"]))
+        return (*start, str(row["port"]), *[NOTHING] * 4, *traffic)
     if row["pid"] is None:
         port, restarts = _or_nothing(row["port"]), str(row["restarts"])
         return (*start, port, NOTHING, restarts, NOTHING, NOTHING, NOTHING, NOTHING)

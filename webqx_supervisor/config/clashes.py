@@ -10,6 +10,7 @@ from webqx_supervisor.config.explain import Complaint
 from webqx_supervisor.config.fields import resolved
 from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean
+from webqx_supervisor.config.remote_clashes import remote_clashes
 from webqx_supervisor.config.route_clashes import Names, route_clashes
 from webqx_supervisor.config.schema import Listener, Service, ServicesToml
 from webqx_supervisor.model.gateway import Policy, Protocol
@@ -23,6 +24,7 @@ def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complai
         if entry.port is not None and entry.instances != 0
     }
     listeners = _listeners(document)
+    yield from remote_clashes(document.services)
     yield from _needs_of_a_port(document.services)
     yield from _ports(spans)
     yield from _addresses(listeners, spans)
@@ -47,7 +49,7 @@ def _listeners(document: ServicesToml) -> list[tuple[KeyPath, Listener]]:
 
 def _needs_of_a_port(services: Mapping[str, Service]) -> Iterator[Complaint]:
     for name, entry in services.items():
-        if entry.port is not None:
+        if entry.port is not None or entry.remote:
             continue
         if entry.listen is not None:
             yield ("services", name, "listen"), "needs a `port` for the workers"

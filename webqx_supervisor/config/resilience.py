@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from webqx_supervisor.config import resilience_fields, units
 from webqx_supervisor.config.kinds import Duration, Part, Positive, Section, Share, Timeout
@@ -108,6 +108,15 @@ class Resilience(Section):
     ] = Field(
         default=None,
         description="Keeps requests from a worker that fails or is slow: true, or any of these.",
+    )
+    remote: Annotated[
+        tuple[Annotated[str, AfterValidator(resilience_fields.remote_address)], ...],
+        Field(strict=False),
+        BeforeValidator(resilience_fields.addresses, json_schema_input_type=str | list[str]),
+    ] = Field(
+        default=(),
+        description='Where the service runs instead of here, like "http://10.0.0.7:3001": nothing '
+        "is started, each address is probed as `health` says and gets requests while it is well.",
     )
 
 

@@ -3,7 +3,14 @@
 All of them raise ValueError with a sentence for the person who wrote the file.
 """
 
+import re
+from ipaddress import AddressValueError, IPv6Address
+from typing import Any
+
+from webqx_supervisor.config.fields import NOTHING
 from webqx_supervisor.config.phrases import did_you_mean, found
+
+_REMOTE = re.compile(r"http://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?/?")
 
 CONDITIONS = ("connect", "timeout", "invalid")
 
@@ -36,3 +43,41 @@ def conditions(value: object) -> object:
                 f"found {found(each)}{hint}"
             )
     return value
+
+
+def nothing_to_run(entry: object) -> object:
+    """Let a service that is remote go without a command."""
+    if isinstance(entry, dict) and "remote" in entry and "command" not in entry:
+        return {**entry, "command": NOTHING}
+    return entry
+
+
+def command_or_remote(schema: dict[str, Any]) -> None:
+    """Say the same to editors."""
+    schema["required"].remove("command")
+    if not schema["required"]:
+        del schema["required"]
+    schema["anyOf"] = [{"required": ["command"]}, {"required": ["remote"]}]
+
+
+def addresses(value: object) -> object:
+    """Take a single address for a list of one."""
+    if value == []:
+        raise ValueError("the list is empty")
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def remote_address(text: str) -> str:
+    """Take an address like `http://10.0.0.7:3001`; return it as `host:port`."""
+    wanted = 'wanted an address like "http://10.0.0.7:3001"'
+    if text.lower().startswith("https://"):
+        raise ValueError(f"{wanted}; https is not spoken to remote services, only http")
+    match = _REMOTE.fullmatch(text.lower())
+    if match is None or not 1 <= int(match[2] or 80) <= 65535:
+        path = re.match(r"(?i)http://[^/?#]+[/?#]", text)
+        raise ValueError(f"{wanted}{', without a path' if path else ''}; found {found(text)}")
+    try:
+        host = f"[{IPv6Address(match[1][1:-1])}]" if match[1].startswith("[") else match[1]
+    except AddressValueError:
+        raise ValueError(f"{wanted}; found {found(text)}") from None
+    return f"{host}:{int(match[2] or 80)}"

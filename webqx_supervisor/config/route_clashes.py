@@ -9,7 +9,7 @@ from webqx_supervisor.config.filters import Filters, Merged
 from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean
 from webqx_supervisor.config.routes import Route
-from webqx_supervisor.config.schema import Listener, ServicesToml
+from webqx_supervisor.config.schema import Listener, Service, ServicesToml
 from webqx_supervisor.model.gateway import Protocol
 
 OVER_TCP = ("allow", "deny")
@@ -77,8 +77,12 @@ def _unknown_targets(document: ServicesToml, names: Names) -> Iterator[Complaint
             if name not in names.services:
                 hint = did_you_mean(name, names.services)
                 yield ("routes", position, key), f"no service `{name}`{hint}"
-            elif name in document.services and document.services[name].port is None:
+            elif name in document.services and not _has_address(document.services[name]):
                 yield ("routes", position, key), f"service `{name}` has no `port` to send to"
+
+
+def _has_address(service: Service) -> bool:
+    return service.port is not None or bool(service.remote)
 
 
 def _over_tcp(

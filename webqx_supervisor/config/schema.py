@@ -6,11 +6,11 @@ rule here looks at a second entry of the file, or at the machine.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
-from webqx_supervisor.config import fields, units
+from webqx_supervisor.config import fields, resilience_fields, units
 from webqx_supervisor.config.clients import Trust
 from webqx_supervisor.config.filters import Filters
 from webqx_supervisor.config.kinds import (
@@ -307,7 +307,8 @@ class Program(Section):
 
     command: Command = Field(
         description="The program and its arguments: a list, or text that is split like a shell "
-        "does and run without one; `{port}`, `{instance}` and `{service}` are filled in.",
+        "does and run without one; `{port}`, `{instance}` and `{service}` are filled in. Every "
+        "service has it, or is `remote`.",
     )
     cwd: Text = Field(
         default=".",
@@ -364,7 +365,11 @@ class Program(Section):
 
 
 class Service(Filters, Resilience, Program):
-    """One program, as many workers of it as wanted, on sequential ports."""
+    """One program, as many workers of it as wanted, on sequential ports; or where it is remote."""
+
+    model_config = ConfigDict(json_schema_extra=resilience_fields.command_or_remote)
+
+    _elsewhere = model_validator(mode="before")(resilience_fields.nothing_to_run)
 
 
 class ServicesToml(Section):

@@ -129,7 +129,7 @@ class _Services:
             name=name,
             command=entry.command,
             cwd=self._cwd(name, entry.cwd),
-            instances=resolved(entry.instances, self._cpus),
+            instances=len(entry.remote) or resolved(entry.instances, self._cpus),
             port=entry.port,
             env=self._env(name, entry),
             health=service.Health(**entry.health.model_dump()),
@@ -137,6 +137,7 @@ class _Services:
             restart=service.RestartPolicy(**entry.restart.model_dump()),
             logs=service.Logs(**entry.logs.model_dump()),
             depends_on=tuple(entry.depends_on.items()),
+            remote=entry.remote,
         )
 
     def proxies(self, wanted: int | str) -> int:
@@ -263,6 +264,8 @@ def _listener(name: str, entry: schema.Listener) -> gateway.Listener:
 
 
 def _missing(entry: service.Service) -> str | None:
+    if entry.remote:
+        return None
     program = fill(entry.command[0], service=entry.name, instance=1, port=entry.port)
     if "/" in program:
         path = Path(entry.cwd, program)

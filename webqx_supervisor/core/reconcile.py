@@ -198,7 +198,7 @@ def _comes(old: Config, new: Config) -> Iterator[Change]:
 
 
 def _seen_by_process(service: Service) -> tuple[object, ...]:
-    return service.command, service.cwd, dict(service.env), service.port
+    return service.command, service.cwd, dict(service.env), service.port, service.remote
 
 
 def _gateway(

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -179,7 +179,7 @@ class Handlers:
         if not _names(call):
             return Reply({"stopped": names, "daemon": True}, after=self._whole.shut_down)
         await self._services.each(supervisors, Supervisor.stop)
-        return Reply({"stopped": names, "daemon": False})
+        return Reply({"stopped": names, "daemon": False, "remote": _remote(supervisors)})
 
     async def _restart(self, call: Call) -> Reply:
         supervisors = self._named(call, "restart")
@@ -188,15 +188,20 @@ class Handlers:
 
     async def _reload(self, call: Call) -> Reply:
         supervisors = self._named(call, "reload")
+        remote = _remote(supervisors)
+        supervisors = [each for each in supervisors if each.service.name not in remote]
         failures = await self._services.reload(supervisors)
         failed = {failure.name for failure in failures}
         names = [supervisor.service.name for supervisor in supervisors]
         done = [name for name in names if name not in failed]
-        return Reply({"reloaded": done, "failed": to_plain(failures)})
+        return Reply({"reloaded": done, "failed": to_plain(failures), "remote": remote})
 
     async def _scale(self, call: Call) -> Reply:
         body = _body(call, "service", "instances")
         (supervisor,) = self._services.named([str(body.get("service", ""))])
+        if supervisor.service.remote:
+            name = supervisor.service.name
+            raise UsageError(f"{name} is remote: it has the addresses that services.toml names")
         before = supervisor.wanted
         wanted = resolve_instances(str(body.get("instances", "")), before, os.cpu_count() or 1)
         self._registry.tell(
@@ -254,6 +259,11 @@ class Handlers:
             failure = failures.get(name, Failure(name, ""))
             rows.append({**to_plain(failure), "state": supervisor.state})
         return Reply({"services": rows, "failed": list(failures)})
+
+
+def _remote(supervisors: Iterable[Supervisor]) -> list[str]:
+    """Return the names of those that run elsewhere."""
+    return [each.service.name for each in supervisors if each.service.remote]
 
 
 def _change_row(change: Change) -> dict[str, Any]:

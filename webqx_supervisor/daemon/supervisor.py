@@ -14,6 +14,7 @@ from webqx_supervisor.core.lifecycle import summary
 from webqx_supervisor.core.reconcile import resize
 from webqx_supervisor.daemon.journal import Order
 from webqx_supervisor.daemon.launch import Resources
+from webqx_supervisor.daemon.remote import Remote
 from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.errors import CannotStart, NotReady
 from webqx_supervisor.model.service import Service
@@ -83,7 +84,8 @@ class Supervisor:
 
     def recall(self, order: Order) -> None:
         """Take over what was asked for by hand of an earlier daemon."""
-        self.wanted, self.stopped = order.instances, order.stopped
+        self.wanted = self.service.instances if self.service.remote else order.instances
+        self.stopped = order.stopped
 
     def order(self) -> Order:
         """Return what the next daemon is to take over."""
@@ -136,11 +138,11 @@ class Supervisor:
         newcomer that fails; all workers that are left go on as they were.
         """
         async with self._lock:
-            for instance in sorted(self.workers):
-                await self._replace(self.workers[instance], service or self.service)
-            self.service = service or self.service
-            if not self.stopped:
-                self._fill()
+            service = service or self.service
+            if self.service.remote or service.remote:
+                await self._move(service)
+            else:
+                await self._renew(service)
         self._resources.save()
 
     async def come_to_rest(self) -> None:
@@ -170,6 +172,25 @@ class Supervisor:
         )
         return [worker for worker in self.workers.values() if worker.failed]
 
+    async def _renew(self, service: Service) -> None:
+        for instance in sorted(self.workers):
+            await self._replace(self.workers[instance], service)
+        self.service = service
+        if not self.stopped:
+            self._fill()
+
+    async def _move(self, service: Service) -> None:
+        """Leave what is elsewhere, or go there; that can be neither started nor tried out."""
+        if service == self.service:
+            return
+        old = list(self.workers.values())
+        self.passing += old
+        self.workers.clear()
+        self.service, self.wanted = service, service.instances
+        if not self.stopped:
+            self._fill()
+        await self._dismiss(old)
+
     async def _replace(self, old: Worker, service: Service) -> None:
         new = self._create(service, old.instance)
         new.on_trial, new.restarts = True, old.restarts
@@ -197,6 +218,8 @@ class Supervisor:
             self._join(self._create(self.service, instance))
 
     def _create(self, service: Service, instance: int) -> Worker:
+        if service.remote:
+            return Remote(service, instance, self._resources)
         port = None
         if service.port is not None:
             taken = [worker.port for worker in self.everyone if worker.port is not None]

@@ -72,5 +72,6 @@ def _group(
         balance=balance,
         suspects=suspects[0],
         quarantined=suspects[1],
-        hang_timeout=supervisor.service.health.hang_timeout,
+        # Nothing could be done about a remote one that hangs but what its probes do already.
+        hang_timeout=0.0 if supervisor.service.remote else supervisor.service.health.hang_timeout,
     )

@@ -47,6 +47,9 @@ class Worker:
     ready ends it instead of being healed.
     """
 
+    remote: str | None = None
+    """Where it is, if that is elsewhere (daemon.remote)."""
+
     def __init__(
         self, service: Service, instance: int, port: int | None, resources: Resources
     ) -> None:
@@ -86,16 +89,20 @@ class Worker:
         return self.started.process.pid if self.started else None
 
     @property
+    def identity(self) -> str:
+        """How tables and figures name it, or would if it had a process."""
+        return worker_id(self.service.name, self.instance, self.pid or 0)
+
+    @property
     def upstream(self) -> Upstream | None:
         """How the proxies see it; None while it takes and holds no requests."""
         in_rotation = self.state in (WorkerState.RUNNING, WorkerState.DRAINING)
         if not in_rotation or self.port is None or self.pid is None:
             return None
-        up = self.state is WorkerState.RUNNING and self.healthy
-        identity = worker_id(self.service.name, self.instance, self.pid)
-        down = UpstreamState.ENDING if self._overdue else UpstreamState.DRAINING
-        state = UpstreamState.UP if up else down if self._replaced else UpstreamState.CLOSING
-        return Upstream(identity, "127.0.0.1", self.port, self.pid, state, ready_at=self._ready_at)
+        state = self._upstream_state()
+        return Upstream(
+            self.identity, "127.0.0.1", self.port, self.pid, state, ready_at=self._ready_at
+        )
 
     @property
     def blocked(self) -> bool:
@@ -358,6 +365,13 @@ class Worker:
         if healthy:
             self._ready_at = time.monotonic()
         self._tell("healthy" if healthy else "unhealthy", reason, self.pid)
+
+    def _upstream_state(self) -> UpstreamState:
+        if self.state is WorkerState.RUNNING and self.healthy:
+            return UpstreamState.UP
+        if not self._replaced:
+            return UpstreamState.CLOSING
+        return UpstreamState.ENDING if self._overdue else UpstreamState.DRAINING
 
     def _go(self, occasion: Occasion) -> None:
         self.state = step(self.state, occasion)

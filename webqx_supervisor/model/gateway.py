@@ -207,11 +207,24 @@ class Upstream:
     """The time of this boot's monotonic clock at which it became ready; 0: long ago."""
     slot: int = -1
     """Where all proxies count what it has in flight, see net.tally; -1: each for itself."""
+    remote: bool = False
+    """It is on another machine, so this kernel knows nothing of what it has read."""
 
 
 def worker_id(service: str, instance: int, pid: int) -> str:
     """Name one living worker for tables, logs and journals: `api:1@4711`."""
     return f"{service}:{instance}@{pid}"
+
+
+def remote_id(service: str, instance: int, host: str, port: int) -> str:
+    """Name one address of a remote service in the same way: `standby:1@10.0.0.7:3001`."""
+    return f"{service}:{instance}@{host}:{port}"
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return host, without brackets, and port of `host:port` or `[host]:port`."""
+    host, _, port = address.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def read_worker_id(upstream: str) -> tuple[str, int, int | None]:

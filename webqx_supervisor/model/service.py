@@ -109,3 +109,5 @@ class Service:
     logs: Logs = field(default_factory=Logs)
     depends_on: tuple[tuple[str, str], ...] = ()
     """(service, condition) pairs; condition is started, ready or healthy."""
+    remote: tuple[str, ...] = ()
+    """Where it runs instead, `host:port` each: an instance for each, and no command."""

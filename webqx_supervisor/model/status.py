@@ -38,6 +38,8 @@ class WorkerStatus:
     reason: str = ""
     breaker: BreakerState | None = None
     """The most open of the proxies' breakers; None where the service has none."""
+    remote: str | None = None
+    """Where it is, if that is another machine; it has no pid then."""
 
 
 @dataclass(frozen=True, slots=True)

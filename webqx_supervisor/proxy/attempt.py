@@ -178,7 +178,8 @@ class Attempt:
         whole = upload is None or (upload.finished and upload.replayable)
         repeatable = whole and self._head.method in IDEMPOTENT
         destroyed = self._exchange.gateway.destroyed
-        provable = whole and not repeatable and destroyed.listen() != DEAF
+        provable = whole and not (repeatable or self._upstream.remote)
+        provable = provable and destroyed.listen() != DEAF
         return self._upstream.pool.take(repeatable=repeatable, provable=provable)
 
     def _request(self) -> bytes:
@@ -188,7 +189,7 @@ class Attempt:
             self._head.expects_continue = False  # it did not wait for it
         self._asked_to_continue = self._head.expects_continue
         octets = render_request(self._head, self._exchange.forwarded, self._upgrade)
-        if self._head.method not in IDEMPOTENT:
+        if self._head.method not in IDEMPOTENT and not self._upstream.remote:
             self._mark = self._exchange.gateway.destroyed.listen()
             self._head_size = len(octets)
         return octets if upload is None else octets + upload.kept
@@ -308,7 +309,7 @@ class Attempt:
         """Tell why, and find out whether the worker has read anything where that matters."""
         exchange, upload = self._exchange, self._exchange.upload
         replayable = upload is None or upload.replayable
-        if not replayable or self._head.method in IDEMPOTENT:
+        if not replayable or self._head.method in IDEMPOTENT or self._upstream.remote:
             return Unanswered(reason, read=True)
         if self._pump is not None:
             self._pump.cancel()  # what it took from the client is kept for the next attempt

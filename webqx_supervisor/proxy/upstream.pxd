@@ -11,6 +11,7 @@ cdef class LiveUpstream:
     cdef public bint draining
     cdef public Guard guard
     cdef public bint refused
+    cdef public bint remote
     cdef public long long in_flight
     cdef public long long answered
     cdef public Pool pool

@@ -47,6 +47,7 @@ class LiveUpstream:
         "port",
         "ready_at",
         "refused",
+        "remote",
         "seed",
         "silence",
         "token",
@@ -61,6 +62,8 @@ class LiveUpstream:
         self.guard: Guard | None = None
         """Its breaker, if it has one."""
         self.refused = False
+        self.remote = upstream.remote
+        """What it has read cannot be known here."""
         self.in_flight = 0
         self.answered = 0
         self.pool = Pool(reactor)
