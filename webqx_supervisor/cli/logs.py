@@ -81,12 +81,11 @@ class Wanted:
         at = moment(line)
         if at < self.since or (self.until and at >= self.until):
             return False
-        if self.pattern is None and self.level is None:
-            return True
-        said = entry(line)
-        if self.level and _rank(said, form) < LEVELS.index(self.level):
-            return False
-        return not self.pattern or bool(self.pattern.search(said.text.decode("utf-8", "replace")))
+        if self.pattern:
+            said = loglines.text(line).decode("utf-8", "replace")
+            if not self.pattern.search(said):
+                return False
+        return self.level is None or _rank(entry(line), form) >= LEVELS.index(self.level)
 
 
 @dataclass(frozen=True, slots=True)
