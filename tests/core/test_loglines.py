@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webqx_supervisor.core.loglines import LEVELS, Entry, entry, fields, level, moment, readable
+from webqx_supervisor.core.loglines import (
+    LEVELS,
+    Entry,
+    entry,
+    fields,
+    level,
+    moment,
+    readable,
+    text,
+)
 from webqx_supervisor.model.service import LogFormat
 from webqx_supervisor.process.lines import Origin, json_lines, stamp
 
@@ -46,6 +55,14 @@ def test_whatever_stands_in_a_file_is_read_as_something(line):
     for form in LogFormat:
         assert level(said.text, form, said.stream) in LEVELS
         readable(said.text, form, said.stream)
+
+
+@given(
+    st.binary(max_size=99).map(lambda b: b.replace(b"\n", b".")), st.sampled_from(["out", "err"])
+)
+def test_the_text_alone_is_that_of_the_entry(said, stream):
+    for line in (stamp(said + b"\n", stream, AT), json_lines(said + b"\n", stream, AT, WRITER)):
+        assert text(line) == entry(line).text
 
 
 @given(st.lists(st.binary(max_size=30).map(lambda b: b.replace(b"\n", b".")), min_size=1))

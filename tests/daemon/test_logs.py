@@ -83,3 +83,9 @@ async def test_following_takes_in_a_worker_that_comes_later(reader, output, tmp_
     assert piece.startswith(b"api:3 | ")
     assert piece.endswith(b"Z out hello\n")
     await stream.aclose()
+
+
+async def test_no_call_has_the_daemon_hold_all_that_was_ever_written(reader, tmp_path):
+    (tmp_path / "api-1.log").write_text("line\n" * 1500)
+    (piece,) = [piece async for piece in reader.last(reader.files("api:1"), 1_000_000)]
+    assert piece.count(b"\n") == 1000

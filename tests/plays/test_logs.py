@@ -199,6 +199,18 @@ logs = {{ max_size = "4M", keep = 40, compress = true }}
     assert project.cli("logs", "--grep", "^[^x]*$", "flood").splitlines()[0].endswith("first line")
 
 
+def test_the_daemons_own_log_is_put_aside_when_it_is_long(project):
+    project.service(more="instances = 1").cli("start")
+    log, aside = (project.state_dir() / name for name in ("daemon.log", "daemon.log.1"))
+    with log.open("ab") as file:
+        file.write(b"x" * 10 * 1024 * 1024)
+    helpers.until(lambda: aside.exists() and not log.stat().st_size)
+    os.kill(project.pids()[0], signal.SIGKILL)
+    helpers.until(lambda: log.stat().st_size)
+    assert log.stat().st_size < 1024 * 1024
+    assert aside.stat().st_size > 10 * 1024 * 1024
+
+
 def test_where_there_is_no_journald_the_lines_are_in_the_files(project):
     if JOURNALD_SOCKET.exists():
         pytest.skip("there is a journald here")

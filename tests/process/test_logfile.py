@@ -158,6 +158,16 @@ def test_a_limit_may_change_while_writing(path):
     assert contents(path) == [b"c\n", b"a\nb\n"]
 
 
+def test_keeping_fewer_removes_the_rest_at_the_next_rotation(path):
+    log = LogFile(path, Logs(max_size=2, keep=9))
+    for number in range(7):
+        log.write(b"%d\n" % number)
+    log.limits = Logs(max_size=2, keep=2)
+    log.write(b"7\n")
+    log.close()
+    assert contents(path) == [b"7\n", b"6\n", b"5\n"]
+
+
 def test_rotated_files_are_numbered():
     assert rotated(Path("/l/api-1.log"), 0) == Path("/l/api-1.log")
     assert rotated(Path("/l/api-1.log"), 2) == Path("/l/api-1.log.2")
@@ -207,11 +217,13 @@ def test_an_aged_file_is_rotated_though_nobody_writes(path):
     clock = Clock(MIDNIGHT - 1)
     log = LogFile(path, Logs(max_age=DAY), clock)
     logged_at(log, clock, MIDNIGHT - 1, b"eve\n")
+    log.close()
+    before = os.listdir("/dev/fd")  # noqa: PTH208 - names are what is compared
     log.tidy()
     assert path.exists()
+    assert os.listdir("/dev/fd") == before  # noqa: PTH208 - the same
     clock.now = MIDNIGHT
     log.tidy()
-    log.close()
     assert not path.exists()
     assert rotated(path, 1).exists()
 

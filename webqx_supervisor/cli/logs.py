@@ -3,11 +3,13 @@
 import heapq
 import json
 import re
+import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,12 @@ import click
 
 from webqx_supervisor.cli.options import (
     COUNT,
-    MOMENT,
     call,
     file_option,
     follow_option,
     json_option,
 )
+from webqx_supervisor.config.units import seconds
 from webqx_supervisor.core import loglines
 from webqx_supervisor.core.loglines import LEVELS, Entry, entry, moment
 from webqx_supervisor.model.errors import WebqxError
@@ -36,6 +38,30 @@ LOOK = 0.2
 SEEK = 1.0
 """How often, in seconds, the daemon is asked for workers that are new."""
 COLORS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta")
+
+
+class _Moment(click.ParamType[float]):
+    """Unix time in seconds, written as a time of UTC, or as how long ago it was."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read "10m", "21:10", "2026-11-23" or "2026-11-23T21:10:00.123Z"."""
+        today = datetime.now(UTC).date().isoformat()
+        for text in (value, f"{today}T{value}"):
+            with suppress(ValueError):
+                at = datetime.fromisoformat(text)
+                return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+        with suppress(ValueError):
+            return time.time() - seconds(value)
+        return self.fail(
+            f'wanted "10m", "21:10" or "2026-11-23T21:10", in UTC; found {value!r}', param, ctx
+        )
+
+
+MOMENT = _Moment()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +81,11 @@ class Wanted:
         at = moment(line)
         if at < self.since or (self.until and at >= self.until):
             return False
-        if self.pattern is None and self.level is None:
-            return True
-        said = entry(line)
-        if self.level and _rank(said, form) < LEVELS.index(self.level):
-            return False
-        return not self.pattern or bool(self.pattern.search(said.text.decode("utf-8", "replace")))
+        if self.pattern:
+            said = loglines.text(line).decode("utf-8", "replace")
+            if not self.pattern.search(said):
+                return False
+        return self.level is None or _rank(entry(line), form) >= LEVELS.index(self.level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +206,7 @@ def logs(
     color = sys.stdout.isatty() if color is None else color
     view = _View(partial(_ask, file, workers), wanted, Screen(as_json, color))
     with suppress(KeyboardInterrupt):
+        _allow_many_files()
         view.begin(last, since or 0.0)
         while follow:
             view.go_on()
@@ -231,6 +257,13 @@ class _View:
                 for path in {*row["files"]} - self._sources.keys():
                     reader = Reader.since("", Path(path), self._began)
                     self._sources[path] = Source(row, reader, self._wanted)
+
+
+def _allow_many_files() -> None:
+    """Each of perhaps hundreds of logs is read from all its files at once."""
+    with suppress(OSError, ValueError):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _ask(file: Path, workers: tuple[str, ...]) -> list[dict[str, Any]]:

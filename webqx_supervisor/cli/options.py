@@ -1,9 +1,6 @@
 """What all verbs share: their options, and the way from `-c FILE` to the daemon."""
 
-import time
 from collections.abc import Iterator
-from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,30 +30,8 @@ class _Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
-class _Moment(click.ParamType[float]):
-    """Unix time in seconds, written as a time of UTC, or as how long ago it was."""
-
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Read "10m", "21:10", "2026-11-23" or "2026-11-23T21:10:00.123Z"."""
-        today = datetime.now(UTC).date().isoformat()
-        for text in (value, f"{today}T{value}"):
-            with suppress(ValueError):
-                at = datetime.fromisoformat(text)
-                return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-        with suppress(ValueError):
-            return time.time() - seconds(value)
-        return self.fail(
-            f'wanted "10m", "21:10" or "2026-11-23T21:10", in UTC; found {value!r}', param, ctx
-        )
-
-
 COUNT = click.IntRange(min=0)
 DURATION = _Duration()
-MOMENT = _Moment()
 follow_option = click.option("-f", "--follow", is_flag=True, help="Go on as more comes.")
 file_option = click.option(
     "-c",

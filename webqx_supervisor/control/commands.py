@@ -77,8 +77,8 @@ COMMANDS = (
         "logs",
         "GET",
         "/logs",
-        "Print the last n lines of workers and services (`api:1,web`; none named: all); with "
-        "follow=1 go on.",
+        "Print the last n lines, at most 1000, of workers and services (`api:1,web`; none named: "
+        "all); with follow=1 go on.",
         query=("worker?", "n?", "follow?"),
     ),
     Command(

@@ -18,6 +18,9 @@ from webqx_supervisor.process.lines import moment
 from webqx_supervisor.process.output import Output
 from webqx_supervisor.process.reading import last_lines
 
+MOST_LINES = 1000
+"""How many lines this process looks back for; the command line reads the files itself."""
+
 
 class LogReader:
     """Reads the files that Output writes."""
@@ -61,7 +64,7 @@ class LogReader:
 
     async def last(self, files: Mapping[Path, str], n: int) -> AsyncIterator[bytes]:
         """Yield the last `n` lines of `files` together."""
-        yield b"".join(await trio.to_thread.run_sync(last_lines, files, n))
+        yield b"".join(await trio.to_thread.run_sync(last_lines, files, min(n, MOST_LINES)))
 
     async def on(self, which: str, n: int) -> AsyncIterator[bytes]:
         """Yield the last `n` lines of `which` together, and then for ever what comes."""
@@ -73,7 +76,7 @@ class LogReader:
             return {}
 
         with self._output.subscribe() as changed:
-            lines = follow(find, changed, n, lambda: self._output.attached, now)
+            lines = follow(find, changed, min(n, MOST_LINES), lambda: self._output.attached, now)
             async with aclosing(lines) as pieces:
                 async for piece in pieces:
                     yield piece

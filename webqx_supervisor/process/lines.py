@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 
 LONGEST_LINE = 16 * 1024
 """A line without an end is held back up to this many bytes, then broken."""
@@ -78,7 +79,7 @@ def json_lines(lines: bytes, stream: str, now: float, origin: Origin) -> bytes:
         "pid": origin.pid,
     }
     prefix = _encode(head)[:-1] + ',"line":'
-    texts = map(_encode, lines.removesuffix(b"\n").decode("utf-8", "replace").split("\n"))
+    texts = map(encode_basestring, lines.removesuffix(b"\n").decode("utf-8", "replace").split("\n"))
     return (prefix + ("}\n" + prefix).join(texts) + "}\n").encode()
 
 

@@ -1,12 +1,12 @@
 """A log file that never grows beyond its limits and never fails: what it cannot keep, it counts."""
 
 import contextlib
+import itertools
 import os
 import threading
 import time
 from calendar import timegm
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 
 from webqx_supervisor.model.service import Logs
@@ -67,12 +67,15 @@ class LogFile:
 
     def tidy(self) -> None:
         """Do what is due without any writing: rotate an aged file, remove old ones."""
+        in_use = self._file is not None
         with contextlib.suppress(OSError):
             if self.limits.max_age and self.path.exists():
                 _, size = self._open()
                 if self._is_aged(size):
                     self._rotate()
             self._remove_old()
+        if not in_use:
+            self.close()
 
     def close(self) -> None:
         """Let go of the file; a later write opens it again."""
@@ -169,7 +172,7 @@ class LogFile:
             self.path.unlink()
             return
         with self._shifting:
-            gap = next(n for n in count(1) if n == keep or not self._exists(n))
+            gap = next(n for n in itertools.count(1) if n == keep or not self._exists(n))
             self._remove(gap)
             for number in range(gap, 0, -1):
                 here, there = rotated(self.path, number - 1), rotated(self.path, number)
@@ -177,6 +180,10 @@ class LogFile:
                     here.replace(there)
                 if number > 1 and packed(here).exists():
                     packed(here).replace(packed(there))
+            for surplus in itertools.takewhile(
+                self._exists, itertools.count(keep + 1)
+            ):  # `keep` was more
+                self._remove(surplus)
         self._remove_old()
         if self.limits.compress:
             self._on_rotation(self)
@@ -197,7 +204,7 @@ class LogFile:
         return (plain if plain.exists() else packed(plain)).stat().st_mtime
 
     def _old(self) -> range:
-        return range(1, next(n for n in count(1) if not self._exists(n)))
+        return range(1, next(n for n in itertools.count(1) if not self._exists(n)))
 
     def _exists(self, number: int) -> bool:
         plain = rotated(self.path, number)
