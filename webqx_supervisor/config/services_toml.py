@@ -15,6 +15,7 @@ from webqx_supervisor.config.env_files import read_env_files
 from webqx_supervisor.config.explain import Complaint, read
 from webqx_supervisor.config.fields import resolved
 from webqx_supervisor.config.filters import filters
+from webqx_supervisor.config.forwarding import Balance
 from webqx_supervisor.config.lines import KeyPath, dotted, key_lines
 from webqx_supervisor.config.names import default_daemon_name
 from webqx_supervisor.config.resilience import breaker
@@ -246,7 +247,7 @@ def _service_scope(name: str) -> str:
     return f"service {name}"
 
 
-def _balance(entry: schema.Balance) -> gateway.Balance:
+def _balance(entry: Balance) -> gateway.Balance:
     return gateway.Balance(
         policy=entry.policy,
         hash_by=entry.hash_by,
