@@ -21,7 +21,7 @@ PATIENCE = 2.0
 
 
 class Keyring:
-    """`version` is another object whenever what is held has changed."""
+    """`version` is another object whenever what is held has changed, not if only read anew."""
 
     def __init__(self, reactor: Reactor, tell: Callable[[Message], None]) -> None:
         self.version = object()
@@ -31,6 +31,7 @@ class Keyring:
         self._contents: dict[Source, Any] = {}
         self._reasons: dict[Source, str] = {}
         self._asked: dict[Source, tuple[float, int]] = {}
+        self._news = 0
         self._waiting: set[Task] = set()
 
     def apply(self, credentials: Iterable[Credentials]) -> None:
@@ -38,14 +39,16 @@ class Keyring:
         known, self._credentials = self._credentials, {each.source: each for each in credentials}
         if known == self._credentials:
             return
-        self.version = object()
         for source in known.keys() - self._credentials.keys():
             for held in (self._contents, self._reasons, self._asked):
                 held.pop(source, None)
+            self.version = object()
         for source, each in self._credentials.items():
             before = known.get(source)
             if before is None or (before.text, before.reason) != (each.text, each.reason):
                 self._take(each)
+                self.version = object()
+        self._news += 1
         for task in self._waiting:
             self._reactor.schedule(task)
 
@@ -77,12 +80,12 @@ class Keyring:
         return hope
 
     async def change(self, seconds: float) -> None:
-        """Wait until a table brings other credentials, at most for so long."""
-        task, version = self._reactor.current, self.version
+        """Wait until a table brings credentials that were read anew, at most for so long."""
+        task, news = self._reactor.current, self._news
         until = self._reactor.now + seconds
         self._waiting.add(task)
         try:
-            while version is self.version and self._reactor.now < until:
+            while news == self._news and self._reactor.now < until:
                 await self._reactor.wait(until - self._reactor.now)
         except DeadlinePassed:
             pass

@@ -180,6 +180,17 @@ async def test_when_the_key_does_not_come_it_waits_no_longer_than_the_daemon_tri
     assert stage.said.count(KeyMissing(ISSUER)) == 1
 
 
+async def test_keys_that_were_only_fetched_again_let_nobody_be_forgotten(stage: Stage):
+    await guards(stage, held(ISSUER, jwks(jwk("RS256", "a"))))
+    version = stage.proxy.gateway.keyring.version
+    stage.credentials = (held(ISSUER, jwks(jwk("RS256", "a")), tries=7),)
+    await stage.apply(await stage.upstream(echo))
+    assert stage.proxy.gateway.keyring.version is version
+    stage.credentials = (held(ISSUER, jwks(jwk("ES256", "b")), tries=8),)
+    await stage.apply(await stage.upstream(echo))
+    assert stage.proxy.gateway.keyring.version is not version
+
+
 async def test_a_client_that_goes_away_while_its_key_is_waited_for_leaves_nothing(stage: Stage):
     await guards(stage, held(ISSUER, jwks(jwk("RS256", "a"))))
     client = await stage.connect()
