@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from webqx_supervisor.control.server import Call, Reply, Stream
@@ -164,9 +165,11 @@ class Handlers:
         return Stream("text/plain; charset=utf-8", pieces)
 
     async def _start(self, call: Call) -> Reply:
+        fresh = bool(_body(call, "services", "fresh").get("fresh", False))
         supervisors = self._named(call, "start")
         self._services.try_listeners_again()
-        await self._services.each(supervisors, Supervisor.start)
+        # In a daemon that this very command has started, what has ended by now has had its start.
+        await self._services.each(supervisors, partial(Supervisor.start, by_hand=not fresh))
         return await self._settled(supervisors)
 
     async def _stop(self, call: Call) -> Reply:
@@ -267,7 +270,9 @@ def _body(call: Call, *keys: str) -> dict[str, Any]:
 
 
 def _names(call: Call) -> list[str]:
-    names = _body(call, "services").get("services", [])
+    names = _body(call, "services", *(("fresh",) if call.path == "/start" else ())).get(
+        "services", []
+    )
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UsageError('"services" is to be a list of names')
     return names

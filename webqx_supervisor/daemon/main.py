@@ -182,7 +182,7 @@ class Daemon:
             names = list(self._asked.start) or [s.name for s in self._services.config.services]
         for supervisor in self._services.all():
             if supervisor.service.name in names:
-                await supervisor.start()
+                await supervisor.start(by_hand=False)
 
     async def _replace_old_proxies(self) -> None:
         """Do the second half of an upgrade that the daemon before has begun."""

@@ -12,12 +12,14 @@ import trio
 from webqx_supervisor.core import ports
 from webqx_supervisor.core.lifecycle import summary
 from webqx_supervisor.core.reconcile import resize
-from webqx_supervisor.daemon.journal import Order
+from webqx_supervisor.daemon.journal import Finished, Order
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.errors import CannotStart, NotReady
 from webqx_supervisor.model.service import Service
 from webqx_supervisor.model.status import WorkerState
+
+_RESTING = (WorkerState.BACKOFF, WorkerState.FATAL, WorkerState.EXITED)
 
 
 class Supervisor:
@@ -43,6 +45,7 @@ class Supervisor:
         self._reserved = reserved
         self._lock = trio.Lock()
         self._restarting = False
+        self._finished: dict[int, Finished] = {}
         self._nursery: trio.Nursery | None = None
         self._closing = trio.Event()
 
@@ -84,17 +87,20 @@ class Supervisor:
     def recall(self, order: Order) -> None:
         """Take over what was asked for by hand of an earlier daemon."""
         self.wanted, self.stopped = order.instances, order.stopped
+        self._finished = {each.instance: each for each in order.finished}
 
     def order(self) -> Order:
         """Return what the next daemon is to take over."""
-        return Order(self.service.name, self.wanted, self.stopped)
+        everyone = (worker.finished() for worker in self.workers.values())
+        finished = tuple(each for each in everyone if each is not None)
+        return Order(self.service.name, self.wanted, self.stopped, finished)
 
-    async def start(self) -> None:
-        """Have all wanted workers started, also those that rest or were given up."""
+    async def start(self, *, by_hand: bool = True) -> None:
+        """Have all wanted workers started; `by_hand` also those that rest or were given up."""
         async with self._lock:
             self.stopped = False
             for worker in self.workers.values():
-                if worker.state in (WorkerState.BACKOFF, WorkerState.FATAL):
+                if by_hand and worker.state in _RESTING:
                     worker.nudge()
             self._fill()
         self._resources.save()
@@ -202,7 +208,10 @@ class Supervisor:
             taken = [worker.port for worker in self.everyone if worker.port is not None]
             with suppress(CannotStart):  # the worker says so itself, and is FATAL
                 port = ports.pick(service.port, taken, self._reserved())
-        return Worker(service, instance, port, self._resources)
+        worker = Worker(service, instance, port, self._resources)
+        if finished := self._finished.pop(instance, None):
+            worker.rest(finished)
+        return worker
 
     def _join(self, worker: Worker, room: list[Worker] | None = None) -> None:
         if room is None:

@@ -6,6 +6,7 @@ follows. A reload puts a new Worker beside the old one and then asks the old one
 """
 
 import logging
+import math
 import random
 import signal
 import time
@@ -14,11 +15,12 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from webqx_supervisor.core.lifecycle import Occasion, step
-from webqx_supervisor.core.restart import GiveUp, Restarts
+from webqx_supervisor.core.restart import Finish, GiveUp, Restarts, finish
 from webqx_supervisor.daemon import launch
-from webqx_supervisor.daemon.journal import WorkerEntry
+from webqx_supervisor.daemon.journal import Finished, WorkerEntry
 from webqx_supervisor.daemon.launch import Resources, Started
 from webqx_supervisor.daemon.monitor import Monitor
+from webqx_supervisor.daemon.race import either
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.evidence import Death
 from webqx_supervisor.model.exits import Exit
@@ -59,6 +61,8 @@ class Worker:
         self.restarts = 0
         self.started: Started | None = None
         self.on_trial = False
+        self.well = False
+        """Whether it is EXITED with success."""
         self.gone = trio.Event()
         self.last_lines: list[str] = []
         self._resources = resources
@@ -112,20 +116,32 @@ class Worker:
     @property
     def settled(self) -> bool:
         """Whether its start has come to an end, good or bad: see `failed`."""
-        return self.failed or self.state is WorkerState.RUNNING
+        return self.failed or self.state in (WorkerState.RUNNING, WorkerState.EXITED)
 
     @property
     def failed(self) -> bool:
         """Whether it is down and will not be up in a moment."""
         if self._nudged.is_set():  # it is about to be tried again
             return False
-        gave_up = self.blocked or self.state in (WorkerState.FATAL, WorkerState.EXITED)
+        if self.state is WorkerState.EXITED:
+            return not self.well
+        gave_up = self.blocked or self.state is WorkerState.FATAL
         return gave_up or self._history.streak >= HOPELESS
 
     def adopt(self, started: Started, entry: WorkerEntry) -> None:
         """Take over a process that an earlier daemon started; call before `live`."""
         self.started, self.state, self.restarts = started, entry.state, entry.restarts
         self.healthy = entry.state is WorkerState.RUNNING
+
+    def rest(self, finished: Finished) -> None:
+        """Take over that it has exited for good under an earlier daemon; call before `live`."""
+        self.state, self.well, self.reason = WorkerState.EXITED, finished.well, finished.reason
+
+    def finished(self) -> Finished | None:
+        """Return what the journal keeps of one that has exited for good; None of others."""
+        if self.state is not WorkerState.EXITED:
+            return None
+        return Finished(self.instance, self.well, self.reason)
 
     def entry(self) -> WorkerEntry | None:
         """Return what the journal keeps of it; None while it has no process."""
@@ -168,7 +184,9 @@ class Worker:
     async def live(self, gate: Callable[[], Awaitable[None]]) -> None:
         """Keep a process in this place until told to leave; `gate` holds back the first start."""
         try:
-            if self.started is None:
+            if self.state is WorkerState.EXITED:
+                await self._rest(math.inf)
+            elif self.started is None:
                 await self._unless_leaving(gate)
             while not self._leaving.is_set():
                 try:
@@ -243,8 +261,8 @@ class Worker:
         At the deadline the proxies end what has no end of its own; that gets a moment more.
         """
         identity = worker_id(self.service.name, self.instance, started.process.pid)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_then_cancel, started.process.wait, nursery.cancel_scope)
+
+        async def idle() -> None:
             with trio.move_on_after(self.service.stop.drain) as drain:
                 await self._resources.idle(identity)
             if drain.cancelled_caught and self._replaced:
@@ -252,7 +270,8 @@ class Worker:
                 self._resources.registry.changed()
                 with trio.move_on_after(ENDING_TIME):
                     await self._resources.idle(identity)
-            nursery.cancel_scope.cancel()
+
+        await either(idle, started.process.wait)
 
     async def end(self, started: Started, verdict: str = "") -> None:
         """Stop signal, grace, kill: the whole tree. `verdict` says why, for the exit's text."""
@@ -282,25 +301,33 @@ class Worker:
         verdict, self._verdict = self._verdict, ""
         self.started, self.healthy = None, False
         rest, death = 0.0, None
+        self.reason = f"pid {pid} {ended} after {uptime:.1f} s"
+        last = finish(self.service.restart, ended, forced=bool(verdict))
         if self._leaving.is_set():
-            self.reason = f"pid {pid} {ended} after {uptime:.1f} s"
             self._go(Occasion.STOPPED)
             self._tell("stopped", self.reason, pid)
+        elif last is not None and last.well and not self.on_trial:
+            rest = self._after_exit(uptime, last)
+            self._tell("completed", self.reason, pid)
         else:
             death = self._resources.evidence.died(
                 self.service, self.instance, pid, ended, verdict, uptime
             )
             self.reason = death.text
-            rest = self._after_exit(uptime)
+            rest = self._after_exit(uptime, last)
             self._tell("exited", self.reason, pid)
         self._resources.save()
         return rest, death
 
-    def _after_exit(self, uptime: float) -> float:
+    def _after_exit(self, uptime: float, last: Finish | None) -> float:
         if self.on_trial and self.state is WorkerState.STARTING:
             self._go(Occasion.GIVE_UP)
             return 0.0
         self.on_trial = False
+        if last is not None:
+            self.well = last.well
+            self._go(Occasion.FINISH)
+            return math.inf
         jitter = random.random()  # noqa: S311 - spreads restarts, guards no secret
         match self._history.exited(trio.current_time(), uptime, jitter):
             case GiveUp(reason, retry_after):
@@ -325,10 +352,7 @@ class Worker:
 
     async def _unless_leaving(self, wait: Callable[[], Awaitable[object]]) -> None:
         """Wait for `wait`, or for the word to leave, whichever comes first."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_then_cancel, self._leaving.wait, nursery.cancel_scope)
-            await wait()
-            nursery.cancel_scope.cancel()
+        await either(wait, self._leaving.wait)
 
     def waits(self, reason: str, is_blocked: Callable[[], bool]) -> None:
         """Take in what holds back the first start, and how to ask whether that will not come soon.
@@ -371,8 +395,3 @@ class Worker:
 
 def _never() -> bool:
     return False
-
-
-async def _then_cancel(wait: Callable[[], Awaitable[object]], scope: trio.CancelScope) -> None:
-    await wait()
-    scope.cancel()

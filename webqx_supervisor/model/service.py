@@ -1,6 +1,7 @@
 """What a service shall be: the part of services.toml that supervision reads. Times in seconds."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,14 @@ class Stop:
     grace: float = 10.0
 
 
+class Again(StrEnum):
+    """After which ends a worker is started again."""
+
+    ALWAYS = "always"
+    ON_FAILURE = "on-failure"
+    NEVER = "never"
+
+
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
     """What follows an exit. The first restart after a healthy time is immediate."""
@@ -51,6 +60,11 @@ class RestartPolicy:
     """A FATAL worker is tried again after this."""
     quarantine: int = 3
     """A request over which so many workers in a row have died is refused; 0: none ever is."""
+    policy: Again = Again.ALWAYS
+    success_codes: tuple[int, ...] = (0,)
+    """Exit codes that are no failure. A death by a signal always is one."""
+    never_codes: tuple[int, ...] = ()
+    """Exit codes after which it is not started again, whatever `policy` says."""
 
 
 @dataclass(frozen=True, slots=True)
