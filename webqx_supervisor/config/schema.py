@@ -29,6 +29,7 @@ from webqx_supervisor.config.kinds import (
     Texts,
     Timeout,
 )
+from webqx_supervisor.config.life import Life
 from webqx_supervisor.config.restart_keys import Restart, restart_table
 from webqx_supervisor.config.routes import Route
 from webqx_supervisor.model import gateway, service
@@ -278,9 +279,10 @@ class Program(Section):
         default=None,
         description="Where the proxy accepts for this service alone: `bind`, or a whole listener.",
     )
-    depends_on: dict[str, Literal["started", "ready", "healthy"]] = Field(
+    depends_on: dict[str, Literal["started", "ready", "healthy", "completed"]] = Field(
         default={},
-        description="Services that must be started, ready or healthy before this one starts.",
+        description="Services that must be started, ready or healthy, and tasks that must be "
+        "completed, before a worker of this one starts.",
     )
     health: Health = Field(default_factory=Health, description="When a worker is ready and well.")
     stop: Stop = Field(default_factory=Stop, description="How a worker is asked to leave.")
@@ -311,7 +313,7 @@ class Program(Section):
     )
 
 
-class Service(Filters, Program):
+class Service(Filters, Life, Program):
     """One program, as many workers of it as wanted, on sequential ports."""
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +123,10 @@ class _Services:
             env=self._env(name, entry),
             health=service.Health(**entry.health.model_dump()),
             stop=service.Stop(**entry.stop.model_dump()),
-            restart=service.RestartPolicy(**entry.restart.model_dump()),
+            restart=_restart(entry),
             logs=service.Logs(**entry.logs.model_dump()),
             depends_on=tuple(entry.depends_on.items()),
+            kind=entry.kind,
         )
 
     def proxies(self, wanted: int | str) -> int:
@@ -192,6 +194,13 @@ def _route(entry: Route, document: schema.ServicesToml) -> gateway.Route:
 def _own_route(name: str, entry: schema.Service) -> gateway.Route:
     """Return the route of a service's `listen`."""
     return gateway.Route(listener=name, service=name, filters=filters(entry, None))
+
+
+def _restart(entry: schema.Service) -> service.RestartPolicy:
+    policy = service.RestartPolicy(**entry.restart.model_dump())
+    if entry.kind is service.Kind.TASK and "policy" not in entry.restart.model_fields_set:
+        return replace(policy, policy=service.Again.NEVER)
+    return policy
 
 
 def _balance(entry: schema.Balance) -> gateway.Balance:

@@ -177,12 +177,12 @@ class Handlers:
         names = [supervisor.service.name for supervisor in supervisors]
         if not _names(call):
             return Reply({"stopped": names, "daemon": True}, after=self._whole.shut_down)
-        await self._services.each(supervisors, Supervisor.stop)
+        await self._services.stop(supervisors)
         return Reply({"stopped": names, "daemon": False})
 
     async def _restart(self, call: Call) -> Reply:
         supervisors = self._named(call, "restart")
-        await self._services.each(supervisors, Supervisor.restart)
+        await self._services.restart(supervisors)
         return await self._settled(supervisors)
 
     async def _reload(self, call: Call) -> Reply:

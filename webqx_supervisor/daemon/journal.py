@@ -26,6 +26,7 @@ class Finished:
     instance: int
     well: bool
     reason: str
+    exit_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from webqx_supervisor.daemon.journal import Finished, Order
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.errors import CannotStart, NotReady
-from webqx_supervisor.model.service import Service
+from webqx_supervisor.model.service import Kind, Service
 from webqx_supervisor.model.status import WorkerState
 
 _RESTING = (WorkerState.BACKOFF, WorkerState.FATAL, WorkerState.EXITED)
@@ -48,6 +48,7 @@ class Supervisor:
         self._finished: dict[int, Finished] = {}
         self._nursery: trio.Nursery | None = None
         self._closing = trio.Event()
+        self._gone = trio.Event()
 
     @property
     def everyone(self) -> list[Worker]:
@@ -79,6 +80,12 @@ class Supervisor:
             task_status.started()
             await self._closing.wait()
             await self._dismiss(self.everyone)
+        self._gone.set()
+
+    async def leave(self) -> None:
+        """Let everyone leave, and `run` end; return when it has."""
+        self.close()
+        await self._gone.wait()
 
     def close(self) -> None:
         """Let everyone leave, and `run` end."""
@@ -100,7 +107,7 @@ class Supervisor:
         async with self._lock:
             self.stopped = False
             for worker in self.workers.values():
-                if by_hand and worker.state in _RESTING:
+                if by_hand and worker.state in _RESTING and not worker.completed:
                     worker.nudge()
             self._fill()
         self._resources.save()
@@ -113,12 +120,14 @@ class Supervisor:
             await self._dismiss(self.everyone)
         self._resources.save()
 
-    async def restart(self) -> None:
-        """Stop all workers and start them anew; meanwhile requests wait."""
+    async def restart(self, between: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Stop all workers and start them anew, when `between` is done; meanwhile requests wait."""
         async with self._lock:
             self._restarting = True
             try:
                 await self._dismiss(self.everyone)
+                if between is not None:
+                    await between()
                 self.stopped = False
                 self._fill()
             finally:
@@ -139,9 +148,17 @@ class Supervisor:
         """Replace the workers one by one, each by one that has proven itself; nothing is lost.
 
         With `service` the newcomers follow that new definition. Raises NotReady at the first
-        newcomer that fails; all workers that are left go on as they were.
+        newcomer that fails; all workers that are left go on as they were. A task has nothing to
+        lose: it runs again when its definition is new, and only then.
         """
         async with self._lock:
+            if self.service.kind is Kind.TASK or (service and service.kind is Kind.TASK):
+                if service is not None:
+                    await self._dismiss(self.everyone)
+                    self.service = service
+                    if not self.stopped:
+                        self._fill()
+                return
             for instance in sorted(self.workers):
                 await self._replace(self.workers[instance], service or self.service)
             self.service = service or self.service
@@ -182,7 +199,14 @@ class Supervisor:
         self._join(new, self.passing)
         judged = False
         try:
-            await self._resources.registry.until(lambda: not new.on_trial or new.gone.is_set())
+            await self._resources.registry.until(
+                lambda: not new.on_trial or new.gone.is_set() or new.blocked
+            )
+            if new.blocked:  # by what it waits for, and will wait for in vain
+                reason = new.reason
+                new.leave()
+                await new.gone.wait()
+                new.reason = reason
             judged = True
         finally:
             if not judged:  # cancelled: nobody is left to give it the place

@@ -17,6 +17,7 @@ import trio
 from webqx_supervisor.core.lifecycle import Occasion, step
 from webqx_supervisor.core.restart import Finish, GiveUp, Restarts, finish
 from webqx_supervisor.daemon import launch
+from webqx_supervisor.daemon.drain import Drain
 from webqx_supervisor.daemon.journal import Finished, WorkerEntry
 from webqx_supervisor.daemon.launch import Resources, Started
 from webqx_supervisor.daemon.monitor import Monitor
@@ -25,14 +26,11 @@ from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.evidence import Death
 from webqx_supervisor.model.exits import Exit
 from webqx_supervisor.model.gateway import Upstream, UpstreamState, worker_id
-from webqx_supervisor.model.service import Service
+from webqx_supervisor.model.service import Kind, Service
 from webqx_supervisor.model.status import WorkerState
 from webqx_supervisor.process import tree
 
 log = logging.getLogger(__name__)
-
-ENDING_TIME = 4.0
-"""s in which the proxies end WebSockets and event streams when the drain deadline has passed."""
 
 DUMP_TIME = 1.0
 """What a dump may take to reach the log, in seconds."""
@@ -61,6 +59,7 @@ class Worker:
         self.restarts = 0
         self.started: Started | None = None
         self.on_trial = False
+        self.exit_code: int | None = None
         self.well = False
         """Whether it is EXITED with success."""
         self.gone = trio.Event()
@@ -68,9 +67,9 @@ class Worker:
         self._resources = resources
         self._history = Restarts(service.restart)
         self._leaving = trio.Event()
-        self._replaced = True
-        self._overdue = False
+        self._drain = Drain(resources)
         self._nudged = trio.Event()
+        self._burying = False
         self._verdict = ""
         self._ready_at = 0.0
         self._is_blocked: Callable[[], bool] = _never
@@ -97,8 +96,7 @@ class Worker:
             return None
         up = self.state is WorkerState.RUNNING and self.healthy
         identity = worker_id(self.service.name, self.instance, self.pid)
-        down = UpstreamState.ENDING if self._overdue else UpstreamState.DRAINING
-        state = UpstreamState.UP if up else down if self._replaced else UpstreamState.CLOSING
+        state = UpstreamState.UP if up else self._drain.state
         return Upstream(identity, "127.0.0.1", self.port, self.pid, state, ready_at=self._ready_at)
 
     @property
@@ -116,12 +114,20 @@ class Worker:
     @property
     def settled(self) -> bool:
         """Whether its start has come to an end, good or bad: see `failed`."""
-        return self.failed or self.state in (WorkerState.RUNNING, WorkerState.EXITED)
+        if self._burying:  # its last words are still to come
+            return False
+        up = self.state is WorkerState.RUNNING and self.service.kind is not Kind.TASK
+        return up or self.failed or self.state is WorkerState.EXITED
+
+    @property
+    def completed(self) -> bool:
+        """Whether it is a task that has come to its end with success."""
+        return self.service.kind is Kind.TASK and self.well
 
     @property
     def failed(self) -> bool:
         """Whether it is down and will not be up in a moment."""
-        if self._nudged.is_set():  # it is about to be tried again
+        if self._nudged.is_set() and not self.blocked:  # it is about to be tried again
             return False
         if self.state is WorkerState.EXITED:
             return not self.well
@@ -136,12 +142,13 @@ class Worker:
     def rest(self, finished: Finished) -> None:
         """Take over that it has exited for good under an earlier daemon; call before `live`."""
         self.state, self.well, self.reason = WorkerState.EXITED, finished.well, finished.reason
+        self.exit_code = finished.exit_code
 
     def finished(self) -> Finished | None:
         """Return what the journal keeps of one that has exited for good; None of others."""
         if self.state is not WorkerState.EXITED:
             return None
-        return Finished(self.instance, self.well, self.reason)
+        return Finished(self.instance, self.well, self.reason, self.exit_code)
 
     def entry(self) -> WorkerEntry | None:
         """Return what the journal keeps of it; None while it has no process."""
@@ -172,7 +179,7 @@ class Worker:
         Unless it is `replaced` by others, nobody takes over from it: streams without an end are
         ended at once, instead of holding up the drain until its deadline.
         """
-        self._replaced = replaced
+        self._drain.replaced = replaced
         self._leaving.set()
         self.nudge()
 
@@ -182,13 +189,15 @@ class Worker:
         self._nudged.set()
 
     async def live(self, gate: Callable[[], Awaitable[None]]) -> None:
-        """Keep a process in this place until told to leave; `gate` holds back the first start."""
+        """Keep a process in this place until told to leave; `gate` holds back each start."""
         try:
             if self.state is WorkerState.EXITED:
                 await self._rest(math.inf)
-            elif self.started is None:
-                await self._unless_leaving(gate)
             while not self._leaving.is_set():
+                if self.started is None:
+                    await self._unless_leaving(gate)
+                if self._leaving.is_set():
+                    break
                 try:
                     rest = await self._one_process()
                 except Exception:  # a fault of ours costs this process, not the daemon
@@ -206,7 +215,7 @@ class Worker:
     async def _one_process(self) -> float:
         """Start, watch and bury one process; return how long to rest before the next, in s."""
         if self.started is None:
-            self._nudged = trio.Event()
+            self._nudged, self.well = trio.Event(), False
             self._go(Occasion.START)
             try:
                 self.started = await launch.start(
@@ -225,11 +234,14 @@ class Worker:
             nursery.cancel_scope.cancel()  # one that leaves gets neither ready nor ill
         if self._leaving.is_set():
             await self._see_off(started)
+        self._burying = True
         rest, death = self._saw_exit(started, await started.process.wait())
         await tree.kill_leftovers(started.process.identity, started.cookie)
         self.last_lines = await launch.forget(started.cookie, self._resources)
         if death is not None:
             self._resources.evidence.last_words(death, self.last_lines)
+        self._burying = False
+        self._resources.registry.changed()
         return rest
 
     async def _give_up_on_process(self) -> float:
@@ -241,7 +253,7 @@ class Worker:
             started = self.started
             await self.end(started)
             await started.process.wait()  # or it stays a zombie
-            self.started, self._verdict = None, ""
+            self.started, self._verdict, self._burying = None, "", False
             self.last_lines = await launch.forget(started.cookie, self._resources)
         self._tell("fatal", self.reason)
         self._resources.save()
@@ -251,27 +263,10 @@ class Worker:
         if self.state is WorkerState.RUNNING:
             self._go(Occasion.DRAIN)
         if self.state is WorkerState.DRAINING and self.port is not None:
-            await self._until_idle(started)
+            identity = worker_id(self.service.name, self.instance, started.process.pid)
+            await self._drain.until_idle(identity, started.process, self.service.stop.drain)
         self._go(Occasion.STOP)
         await self.end(started)
-
-    async def _until_idle(self, started: Started) -> None:
-        """Wait until nothing is in flight, or it has died, or the drain deadline passed.
-
-        At the deadline the proxies end what has no end of its own; that gets a moment more.
-        """
-        identity = worker_id(self.service.name, self.instance, started.process.pid)
-
-        async def idle() -> None:
-            with trio.move_on_after(self.service.stop.drain) as drain:
-                await self._resources.idle(identity)
-            if drain.cancelled_caught and self._replaced:
-                self._overdue = True
-                self._resources.registry.changed()
-                with trio.move_on_after(ENDING_TIME):
-                    await self._resources.idle(identity)
-
-        await either(idle, started.process.wait)
 
     async def end(self, started: Started, verdict: str = "") -> None:
         """Stop signal, grace, kill: the whole tree. `verdict` says why, for the exit's text."""
@@ -300,6 +295,7 @@ class Worker:
         pid = started.process.pid
         verdict, self._verdict = self._verdict, ""
         self.started, self.healthy = None, False
+        self.exit_code = ended.code
         rest, death = 0.0, None
         self.reason = f"pid {pid} {ended} after {uptime:.1f} s"
         last = finish(self.service.restart, ended, forced=bool(verdict))
@@ -355,7 +351,7 @@ class Worker:
         await either(wait, self._leaving.wait)
 
     def waits(self, reason: str, is_blocked: Callable[[], bool]) -> None:
-        """Take in what holds back the first start, and how to ask whether that will not come soon.
+        """Take in what holds back the start, and how to ask whether that will not come soon.
 
         Asked anew each time: what it waits for may have been started a moment ago.
         """
@@ -365,8 +361,9 @@ class Worker:
             self._resources.registry.changed()
 
     def waits_no_more(self) -> None:
-        """Take in that nothing holds back the first start."""
-        self.waits("", _never)
+        """Take in that nothing holds back the start."""
+        if self._is_blocked is not _never:
+            self.waits("", _never)
 
     def ready(self, uptime: float) -> None:
         """Take in that it answers: from now on it is in the rotation."""
@@ -374,7 +371,8 @@ class Worker:
         self._ready_at = time.monotonic()  # a clock that the proxies have too
         self._go(Occasion.READY)
         where = f" on port {self.port}" if self.port is not None else ""
-        self._tell("ready", f"pid {self.pid}{where} after {uptime:.2f} s", self.pid)
+        kind = "started" if self.service.kind is Kind.TASK else "ready"
+        self._tell(kind, f"pid {self.pid}{where} after {uptime:.2f} s", self.pid)
 
     def judged(self, *, healthy: bool, reason: str) -> None:
         """Take in the verdict of the live probes: in the rotation, or out of it."""

@@ -45,6 +45,13 @@ class Again(StrEnum):
     NEVER = "never"
 
 
+class Kind(StrEnum):
+    """What a service lives for: to be there, or to come to an end."""
+
+    SERVICE = "service"
+    TASK = "task"
+
+
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
     """What follows an exit. The first restart after a healthy time is immediate."""
@@ -90,4 +97,5 @@ class Service:
     restart: RestartPolicy = field(default_factory=RestartPolicy)
     logs: Logs = field(default_factory=Logs)
     depends_on: tuple[tuple[str, str], ...] = ()
-    """(service, condition) pairs; condition is started, ready or healthy."""
+    """(service, condition) pairs; condition is started, ready, healthy or completed."""
+    kind: Kind = Kind.SERVICE

@@ -35,6 +35,8 @@ class WorkerStatus:
     in_flight: int
     requests: int
     reason: str = ""
+    exit_code: int | None = None
+    """Of one that is EXITED, unless a signal killed it."""
 
 
 @dataclass(frozen=True, slots=True)
