@@ -222,6 +222,28 @@ def test_an_entry_that_is_left_out_for_its_own_error_is_still_known_by_name():
     ("text", "key", "message"),
     [
         (TASK + "port = 5000\n", "services.m.port", "a task takes no requests"),
+        (TASK + "max_age = '1h'\n", "services.m.max_age", "a task ends by itself"),
+        (TASK + "overlap = 'kill'\n", "services.m.overlap", "counts only with a `schedule`"),
+        (
+            service("a", kind="'service'", schedule="'@daily'"),
+            "services.a.kind",
+            "what has a `schedule` is a task",
+        ),
+        (
+            service("a", schedule="'@daily'") + service("b", depends_on="{ a = 'completed' }"),
+            "services.b.depends_on.a",
+            "`a` runs by its schedule: there is nothing to wait for",
+        ),
+        (
+            service("a", time_zone="'UTC'"),
+            "services.a.time_zone",
+            "counts only with `schedule` or `cron_restart`",
+        ),
+        (
+            service("a", max_requests="5"),
+            "services.a.max_requests",
+            "needs a `port`: without one there are no requests",
+        ),
         (
             TASK + "restart = 'always'\n",
             "services.m.restart.policy",

@@ -1,6 +1,7 @@
 """Programs that end by themselves: what is started again, what is waited for, what comes first."""
 
 import os
+import re
 import signal
 
 import helpers
@@ -132,3 +133,34 @@ depends_on = {{ {needs} }}
         helpers.until(lambda name=name: project.cli("logs", name).count("up") == 2)
     project.cli("stop")
     assert notes.read_text().split() == ["web", "app", "db"] * 2
+
+
+def test_a_job_runs_at_its_times_and_never_twice_at_once(project):
+    runs = project.folder / "runs"
+    job = f"echo b >> {runs}; sleep 1.5; echo e >> {runs}"
+    project.write(f"""
+[services.skip]
+command = ["sh", "-c", "{job}"]
+schedule = "* * * * * *"
+""").cli("start")
+    assert project.workers("skip")[0]["state"] in ("STOPPED", "RUNNING")
+    told(project, "so this run is left out")
+    helpers.until(lambda: runs.read_text().startswith("b\ne\nb\ne\n"))
+    assert project.run("start").returncode == 0
+
+
+def test_a_job_that_still_runs_is_ended_for_the_next_run(project):
+    project.write("""
+[services.kill]
+command = "sleep 1000"
+schedule = "* * * * * *"
+overlap = "kill"
+""").cli("start")
+    told(project, "is ended for the next run")
+    told(project, "still ran when its next run was due")
+    first, second = helpers.until(
+        lambda: (
+            (found := re.findall(r"started.* pid (\d+)", project.cli("events")))[1:2] and found[:2]
+        )
+    )
+    assert first != second

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from webqx_supervisor.config.explain import Complaint
+from webqx_supervisor.config.life import kind
+from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.schema import Service
 from webqx_supervisor.model.service import Again, Kind
 
@@ -11,20 +13,45 @@ def life_clashes(services: Mapping[str, Service]) -> Iterator[Complaint]:
     """Find what a task cannot be asked for, and what only a task can."""
     for name, entry in services.items():
         place = ("services", name)
-        if entry.kind is Kind.TASK:
-            for key, said in (("port", entry.port), ("listen", entry.listen)):
-                if said is not None:
-                    yield (*place, key), "a task takes no requests"
-            if "policy" in entry.restart.model_fields_set and entry.restart.policy is Again.ALWAYS:
-                message = 'a task is to end; wanted "on-failure" or "never"'
-                yield (*place, "restart", "policy"), message
+        yield from _of_task(place, entry) if kind(entry) is Kind.TASK else _of_service(place, entry)
+        if "time_zone" in entry.model_fields_set and not (entry.schedule or entry.cron_restart):
+            yield (*place, "time_zone"), "counts only with `schedule` or `cron_restart`"
         for other, condition in entry.depends_on.items():
-            needed = services.get(other)
-            if needed is None:
-                continue
-            if condition == "completed" and needed.kind is not Kind.TASK:
-                message = f'`{other}` never completes: it is no task (kind = "task")'
-                yield (*place, "depends_on", other), message
-            if condition in ("ready", "healthy") and needed.kind is Kind.TASK:
-                message = f'`{other}` is a task; wanted "completed" or "started"'
-                yield (*place, "depends_on", other), message
+            if other in services:
+                problem = _unfulfillable(other, services[other], condition)
+                if problem:
+                    yield (*place, "depends_on", other), problem
+
+
+def _of_task(place: KeyPath, entry: Service) -> Iterator[Complaint]:
+    for key in ("port", "listen"):
+        if getattr(entry, key) is not None:
+            yield (*place, key), "a task takes no requests"
+    for key in ("cron_restart", "max_age", "max_requests"):
+        if getattr(entry, key):
+            yield (*place, key), "a task ends by itself"
+    if "policy" in entry.restart.model_fields_set and entry.restart.policy is Again.ALWAYS:
+        yield (*place, "restart", "policy"), 'a task is to end; wanted "on-failure" or "never"'
+    if entry.schedule is not None and "kind" in entry.model_fields_set and entry.kind != Kind.TASK:
+        yield (*place, "kind"), "what has a `schedule` is a task"
+    if "overlap" in entry.model_fields_set and entry.schedule is None:
+        yield (*place, "overlap"), "counts only with a `schedule`"
+
+
+def _of_service(place: KeyPath, entry: Service) -> Iterator[Complaint]:
+    if "overlap" in entry.model_fields_set:
+        yield (*place, "overlap"), "counts only with a `schedule`"
+    if entry.max_requests and entry.port is None:
+        yield (*place, "max_requests"), "needs a `port`: without one there are no requests"
+
+
+def _unfulfillable(name: str, needed: Service, condition: str) -> str:
+    """Return why this can never be so of what is needed; "" if it can."""
+    if kind(needed) is not Kind.TASK:
+        never = f'`{name}` never completes: it is no task (kind = "task")'
+        return never if condition == "completed" else ""
+    if needed.schedule is not None:
+        return f"`{name}` runs by its schedule: there is nothing to wait for"
+    if condition in ("ready", "healthy"):
+        return f'`{name}` is a task; wanted "completed" or "started"'
+    return ""

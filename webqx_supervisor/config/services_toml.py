@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from webqx_supervisor.config import schema
+from webqx_supervisor.config import life, schema
 from webqx_supervisor.config.clashes import clashes
 from webqx_supervisor.config.env_files import read_env_files
 from webqx_supervisor.config.explain import Complaint, read
@@ -126,7 +126,9 @@ class _Services:
             restart=_restart(entry),
             logs=service.Logs(**entry.logs.model_dump()),
             depends_on=tuple(entry.depends_on.items()),
-            kind=entry.kind,
+            kind=life.kind(entry),
+            schedule=life.schedule(entry),
+            rolling=life.rolling(entry),
         )
 
     def proxies(self, wanted: int | str) -> int:
@@ -198,7 +200,7 @@ def _own_route(name: str, entry: schema.Service) -> gateway.Route:
 
 def _restart(entry: schema.Service) -> service.RestartPolicy:
     policy = service.RestartPolicy(**entry.restart.model_dump())
-    if entry.kind is service.Kind.TASK and "policy" not in entry.restart.model_fields_set:
+    if life.kind(entry) is service.Kind.TASK and "policy" not in entry.restart.model_fields_set:
         return replace(policy, policy=service.Again.NEVER)
     return policy
 

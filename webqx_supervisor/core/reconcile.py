@@ -197,7 +197,8 @@ def _comes(old: Config, new: Config) -> Iterator[Change]:
 
 
 def _seen_by_process(service: Service) -> tuple[object, ...]:
-    return service.command, service.cwd, dict(service.env), service.port
+    env = dict(service.env)
+    return service.command, service.cwd, env, service.port, service.kind, service.schedule
 
 
 def _gateway(config: Config, service: str) -> tuple[Forwarding, Balance, frozenset[Route]]:

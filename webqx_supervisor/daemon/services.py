@@ -8,6 +8,7 @@ import trio
 
 from webqx_supervisor.core import ports, reconcile
 from webqx_supervisor.core.order import followers, forerunners
+from webqx_supervisor.daemon.attendance import Attendance
 from webqx_supervisor.daemon.dependencies import Dependencies
 from webqx_supervisor.daemon.inorder import in_order, restart_in_order
 from webqx_supervisor.daemon.journal import Order
@@ -213,6 +214,7 @@ class Services:
         self._supervisors[service.name] = supervisor
         assert self._nursery is not None, "run() comes first"
         await self._nursery.start(supervisor.run)
+        self._nursery.start_soon(Attendance(supervisor, self._resources).run)
         return supervisor
 
     async def _remove(self, supervisor: Supervisor) -> None:

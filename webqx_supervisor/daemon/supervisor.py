@@ -47,7 +47,10 @@ class Supervisor:
         self._restarting = False
         self._finished: dict[int, Finished] = {}
         self._nursery: trio.Nursery | None = None
-        self._closing = trio.Event()
+        self.closing = trio.Event()
+        """It is told to let everyone leave."""
+        self.tuned = trio.Event()
+        """Set when another definition of the service comes, which has an event of its own."""
         self._gone = trio.Event()
 
     @property
@@ -78,7 +81,7 @@ class Supervisor:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             task_status.started()
-            await self._closing.wait()
+            await self.closing.wait()
             await self._dismiss(self.everyone)
         self._gone.set()
 
@@ -89,7 +92,7 @@ class Supervisor:
 
     def close(self) -> None:
         """Let everyone leave, and `run` end."""
-        self._closing.set()
+        self.closing.set()
 
     def recall(self, order: Order) -> None:
         """Take over what was asked for by hand of an earlier daemon."""
@@ -144,24 +147,29 @@ class Supervisor:
             await self._dismiss([self.workers[each] for each in leaving], replaced=wanted > 0)
         self._resources.save()
 
-    async def reload(self, service: Service | None = None) -> None:
+    async def reload(
+        self, service: Service | None = None, only: Callable[[Worker], bool] | None = None
+    ) -> None:
         """Replace the workers one by one, each by one that has proven itself; nothing is lost.
 
-        With `service` the newcomers follow that new definition. Raises NotReady at the first
-        newcomer that fails; all workers that are left go on as they were. A task has nothing to
-        lose: it runs again when its definition is new, and only then.
+        `only` says which of them, asked when their turn comes. With `service` the newcomers
+        follow that new definition. Raises NotReady at the first newcomer that fails; all workers
+        that are left go on as they were. A task has nothing to lose: it runs again when its
+        definition is new, and only then.
         """
         async with self._lock:
             if self.service.kind is Kind.TASK or (service and service.kind is Kind.TASK):
                 if service is not None:
                     await self._dismiss(self.everyone)
-                    self.service = service
+                    self._take(service)
                     if not self.stopped:
                         self._fill()
                 return
             for instance in sorted(self.workers):
-                await self._replace(self.workers[instance], service or self.service)
-            self.service = service or self.service
+                if only is None or only(self.workers[instance]):
+                    await self._replace(self.workers[instance], service or self.service)
+            if service is not None:
+                self._take(service)
             if not self.stopped:
                 self._fill()
         self._resources.save()
@@ -172,7 +180,7 @@ class Supervisor:
 
     def retune(self, service: Service) -> None:
         """Take over policies that no process sees."""
-        self.service = service
+        self._take(service)
         for worker in self.everyone:
             worker.retune(service)
 
@@ -192,6 +200,11 @@ class Supervisor:
             lambda: all(worker.settled for worker in self.workers.values())
         )
         return [worker for worker in self.workers.values() if worker.failed]
+
+    def _take(self, service: Service) -> None:
+        self.service = service
+        self.tuned.set()
+        self.tuned = trio.Event()
 
     async def _replace(self, old: Worker, service: Service) -> None:
         new = self._create(service, old.instance)

@@ -55,7 +55,7 @@ class Worker:
         self.port = port
         self.state = WorkerState.STOPPED
         self.healthy = False
-        self.reason = ""
+        self.reason = "waits for its time" if service.schedule.cron else ""
         self.restarts = 0
         self.started: Started | None = None
         self.on_trial = False
@@ -114,6 +114,8 @@ class Worker:
     @property
     def settled(self) -> bool:
         """Whether its start has come to an end, good or bad: see `failed`."""
+        if self.service.schedule.cron:  # nobody waits for its time
+            return True
         if self._burying:  # its last words are still to come
             return False
         up = self.state is WorkerState.RUNNING and self.service.kind is not Kind.TASK
@@ -127,6 +129,8 @@ class Worker:
     @property
     def failed(self) -> bool:
         """Whether it is down and will not be up in a moment."""
+        if self.service.schedule.cron:
+            return False
         if self._nudged.is_set() and not self.blocked:  # it is about to be tried again
             return False
         if self.state is WorkerState.EXITED:
@@ -191,7 +195,8 @@ class Worker:
     async def live(self, gate: Callable[[], Awaitable[None]]) -> None:
         """Keep a process in this place until told to leave; `gate` holds back each start."""
         try:
-            if self.state is WorkerState.EXITED:
+            asleep = self.state is WorkerState.EXITED or self.service.schedule.cron
+            if self.started is None and asleep:
                 await self._rest(math.inf)
             while not self._leaving.is_set():
                 if self.started is None:

@@ -74,6 +74,33 @@ class RestartPolicy:
     """Exit codes after which it is not started again, whatever `policy` says."""
 
 
+class Overlap(StrEnum):
+    """What is done at a job's time when its run before has not ended."""
+
+    SKIP = "skip"
+    QUEUE = "queue"
+    KILL = "kill"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a task is run: a cron expression, "" for once, in a time zone by its IANA name."""
+
+    cron: str = ""
+    time_zone: str = "UTC"
+    overlap: Overlap = Overlap.SKIP
+
+
+@dataclass(frozen=True, slots=True)
+class Rolling:
+    """When workers are replaced by fresh ones while all goes well; "" and 0: never."""
+
+    cron: str = ""
+    time_zone: str = "UTC"
+    max_age: float = 0.0
+    max_requests: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Logs:
     """Where a worker's output goes: `max_size` bytes a file, `keep` old files beside it."""
@@ -99,3 +126,5 @@ class Service:
     depends_on: tuple[tuple[str, str], ...] = ()
     """(service, condition) pairs; condition is started, ready, healthy or completed."""
     kind: Kind = Kind.SERVICE
+    schedule: Schedule = field(default_factory=Schedule)
+    rolling: Rolling = field(default_factory=Rolling)

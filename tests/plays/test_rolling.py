@@ -1,0 +1,45 @@
+"""Workers that are replaced because their time is over: rolling, gated, and never all at once."""
+
+import re
+
+import helpers
+import httpx
+
+
+def replaced(project, before):
+    return helpers.until(lambda: not set(before) & set(pids := project.pids()) and pids)
+
+
+def test_old_workers_are_replaced_one_by_one_and_no_request_is_lost(project):
+    project.service(more='max_age = "2s"').cli("start")
+    before = project.pids()
+    with httpx.Client() as client:
+        while set(before) & set(project.pids()):
+            assert client.get(project.url).status_code == 200
+    assert "s old" in project.cli("events")
+    kinds = re.findall(r"(rolling|ready|stopped)  ", project.cli("events"))[2:]
+    assert kinds[:6] == ["rolling", "ready", "stopped"] * 2
+
+
+def test_a_worker_that_has_answered_enough_is_replaced(project):
+    project.service(more="instances = 1\nmax_requests = 20").cli("start")
+    (before,) = project.pids()
+    for _ in range(15):
+        assert httpx.get(project.url).status_code == 200
+    assert project.pids() == [before]
+    for _ in range(10):
+        assert httpx.get(project.url).status_code == 200
+    replaced(project, [before])
+    assert "has answered 2" in project.cli("events")
+
+
+def test_a_cron_restart_replaces_all_and_a_newcomer_that_fails_leaves_the_old_one(project):
+    broken = project.folder / "next"
+    broken.write_text("")
+    project.service(more='cron_restart = "*/2 * * * * *"', NEXT=str(broken)).cli("start")
+    before = project.pids()
+    replaced(project, before)
+    broken.write_text("crash")
+    helpers.until(lambda: "the old worker goes on" in project.cli("events"))
+    assert len(project.all_running(2)) == 2
+    assert httpx.get(project.url).status_code == 200
