@@ -181,9 +181,8 @@ async def test_with_on_failure_a_crash_is_healed_and_an_exit_with_success_is_the
     script = f"test -e {first} && exit 0; touch {first}; exit 3"
     once = service("sh", "-c", script, restart=policy(policy=Again.ON_FAILURE))
     async with living(Worker(once, 1, None, stage.resources)) as worker:
-        await stage.until(lambda: worker.state is WorkerState.EXITED)
+        await stage.until(lambda: worker.settled and worker.state is WorkerState.EXITED)
         assert worker.restarts == 1
-        assert worker.settled
         assert not worker.failed
         assert "exited 0" in worker.reason
         assert stage.kinds[-1] == "completed"

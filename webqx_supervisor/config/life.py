@@ -7,13 +7,14 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field
 
 from webqx_supervisor.config import units
-from webqx_supervisor.config.kinds import Count, Duration, Section
+from webqx_supervisor.config.kinds import Command, Count, Duration, Section, Timeout
 from webqx_supervisor.config.phrases import found
 from webqx_supervisor.core import cron
 from webqx_supervisor.model import service
 
 _SCHEDULE = service.Schedule()
 _ROLLING = service.Rolling()
+_HOOKS = service.Hooks()
 
 
 def cron_expression(text: str) -> str:
@@ -54,6 +55,29 @@ Cron = Annotated[
 Zone = Annotated[str, AfterValidator(time_zone)]
 
 
+class Hooks(Section):
+    """Commands that run where a worker does, with its environment and `WEBQX_SV_HOOK`."""
+
+    before_start: Command | None = Field(
+        default=None,
+        description="Runs to its end before each start of a worker, which fails if this does.",
+    )
+    after_ready: Command | None = Field(
+        default=None,
+        description="Runs beside a worker that has become ready, with its pid as `WEBQX_SV_PID`; a "
+        "failure is an event.",
+    )
+    before_stop: Command | None = Field(
+        default=None,
+        description="Runs before a ready worker drains and is stopped, with its pid as "
+        "`WEBQX_SV_PID`; a failure is an event.",
+    )
+    timeout: Timeout = Field(
+        default=units.as_written(_HOOKS.timeout),
+        description="A hook that is not done by then is killed and has failed.",
+    )
+
+
 class Life(Section):
     """What every service may say about the life of its workers."""
 
@@ -92,6 +116,9 @@ class Life(Section):
         description="The IANA name of the zone of `schedule` and `cron_restart`; by default the "
         "machine's.",
     )
+    hooks: Hooks = Field(
+        default_factory=Hooks, description="Commands at the turns of a worker's life."
+    )
 
 
 def kind(entry: Life) -> service.Kind:
@@ -104,6 +131,14 @@ def schedule(entry: Life) -> service.Schedule:
     if entry.schedule is None:
         return _SCHEDULE
     return service.Schedule(entry.schedule, entry.time_zone or local_zone(), entry.overlap)
+
+
+def hooks(entry: Life) -> service.Hooks:
+    """Return what runs at the turns of a worker's life."""
+    said = entry.hooks
+    return service.Hooks(
+        said.before_start or (), said.after_ready or (), said.before_stop or (), said.timeout
+    )
 
 
 def rolling(entry: Life) -> service.Rolling:

@@ -129,6 +129,7 @@ class _Services:
             kind=life.kind(entry),
             schedule=life.schedule(entry),
             rolling=life.rolling(entry),
+            hooks=life.hooks(entry),
         )
 
     def proxies(self, wanted: int | str) -> int:

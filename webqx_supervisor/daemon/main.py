@@ -21,6 +21,7 @@ from webqx_supervisor.core.reconcile import Change
 from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
 from webqx_supervisor.daemon.compile import compile_apart
+from webqx_supervisor.daemon.entries import entry
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.handlers import Handlers, Pulse
 from webqx_supervisor.daemon.launch import Resources
@@ -279,11 +280,11 @@ class Daemon:
         if self._adopting:
             return
         supervisors = self._services.all()
-        workers = (worker.entry() for each in supervisors for worker in each.everyone)
+        workers = (entry(worker) for each in supervisors for worker in each.everyone)
         entries = journal.Entries(
             boot_id=boot_id(),
             orders=tuple(each.order() for each in supervisors),
-            workers=tuple(entry for entry in workers if entry is not None),
+            workers=tuple(each for each in workers if each is not None),
             proxies=self._proxies.entries(),
             pauses=self.pauses.all(),
             renewing=self._renewal.due or (self._saved.renewing and not self._proxies_are_new),

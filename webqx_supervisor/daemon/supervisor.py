@@ -12,6 +12,7 @@ import trio
 from webqx_supervisor.core import ports
 from webqx_supervisor.core.lifecycle import summary
 from webqx_supervisor.core.reconcile import resize
+from webqx_supervisor.daemon.entries import finished
 from webqx_supervisor.daemon.journal import Finished, Order
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.worker import Worker
@@ -101,9 +102,9 @@ class Supervisor:
 
     def order(self) -> Order:
         """Return what the next daemon is to take over."""
-        everyone = (worker.finished() for worker in self.workers.values())
-        finished = tuple(each for each in everyone if each is not None)
-        return Order(self.service.name, self.wanted, self.stopped, finished)
+        everyone = (finished(worker) for worker in self.workers.values())
+        done = tuple(each for each in everyone if each is not None)
+        return Order(self.service.name, self.wanted, self.stopped, done)
 
     async def start(self, *, by_hand: bool = True) -> None:
         """Have all wanted workers started; `by_hand` also those that rest or were given up."""
@@ -246,8 +247,8 @@ class Supervisor:
             with suppress(CannotStart):  # the worker says so itself, and is FATAL
                 port = ports.pick(service.port, taken, self._reserved())
         worker = Worker(service, instance, port, self._resources)
-        if finished := self._finished.pop(instance, None):
-            worker.rest(finished)
+        if done := self._finished.pop(instance, None):
+            worker.rest(done)
         return worker
 
     def _join(self, worker: Worker, room: list[Worker] | None = None) -> None:

@@ -16,7 +16,7 @@ import trio
 
 from webqx_supervisor.core.lifecycle import Occasion, step
 from webqx_supervisor.core.restart import Finish, GiveUp, Restarts, finish
-from webqx_supervisor.daemon import launch
+from webqx_supervisor.daemon import hooks, launch
 from webqx_supervisor.daemon.drain import Drain
 from webqx_supervisor.daemon.journal import Finished, WorkerEntry
 from webqx_supervisor.daemon.launch import Resources, Started
@@ -60,8 +60,7 @@ class Worker:
         self.started: Started | None = None
         self.on_trial = False
         self.exit_code: int | None = None
-        self.well = False
-        """Whether it is EXITED with success."""
+        self.well = False  # EXITED with success
         self.gone = trio.Event()
         self.last_lines: list[str] = []
         self._resources = resources
@@ -129,9 +128,8 @@ class Worker:
     @property
     def failed(self) -> bool:
         """Whether it is down and will not be up in a moment."""
-        if self.service.schedule.cron:
-            return False
-        if self._nudged.is_set() and not self.blocked:  # it is about to be tried again
+        about_to_be_tried = self._nudged.is_set() and not self.blocked
+        if about_to_be_tried or self.service.schedule.cron:
             return False
         if self.state is WorkerState.EXITED:
             return not self.well
@@ -147,29 +145,6 @@ class Worker:
         """Take over that it has exited for good under an earlier daemon; call before `live`."""
         self.state, self.well, self.reason = WorkerState.EXITED, finished.well, finished.reason
         self.exit_code = finished.exit_code
-
-    def finished(self) -> Finished | None:
-        """Return what the journal keeps of one that has exited for good; None of others."""
-        if self.state is not WorkerState.EXITED:
-            return None
-        return Finished(self.instance, self.well, self.reason, self.exit_code)
-
-    def entry(self) -> WorkerEntry | None:
-        """Return what the journal keeps of it; None while it has no process."""
-        if self.started is None:
-            return None
-        identity = self.started.process.identity
-        return WorkerEntry(
-            service=self.service.name,
-            instance=self.instance,
-            port=self.port,
-            pid=identity.pid,
-            start_time=identity.start_time,
-            cookie=self.started.cookie,
-            state=self.state,
-            restarts=self.restarts,
-            started_at=self.started.started_at,
-        )
 
     def retune(self, service: Service) -> None:
         """Take over a changed policy (health, stop, restart, logs) without touching the process."""
@@ -223,10 +198,15 @@ class Worker:
             self._nudged, self.well = trio.Event(), False
             self._go(Occasion.START)
             try:
+                await self._unless_leaving(lambda: self._hook("before_start"))
+                if self._leaving.is_set():
+                    self._go(Occasion.STOPPED)
+                    return 0.0
                 self.started = await launch.start(
                     self.service, self.instance, self.port, self._resources
                 )
             except CannotStart as error:
+                self.last_lines = getattr(error, "lines", [])
                 return self._could_not_start(str(error))
             self._resources.save()
         return await self._watch(self.started)
@@ -234,7 +214,10 @@ class Worker:
     async def _watch(self, started: Started) -> float:
         async with trio.open_nursery() as nursery:
             monitor = Monitor(self, started, self._resources)
-            nursery.start_soon(monitor.attend, self.state is WorkerState.RUNNING)
+            ready = self.state is WorkerState.RUNNING
+            nursery.start_soon(monitor.attend, ready)
+            if self.service.hooks.after_ready and not ready:
+                nursery.start_soon(self._once_ready)
             await self._unless_leaving(started.process.wait)
             nursery.cancel_scope.cancel()  # one that leaves gets neither ready nor ill
         if self._leaving.is_set():
@@ -265,6 +248,8 @@ class Worker:
         return self.service.restart.retry_fatal
 
     async def _see_off(self, started: Started) -> None:
+        if self.state is WorkerState.RUNNING:
+            await either(lambda: self._try_hook("before_stop"), started.process.wait)
         if self.state is WorkerState.RUNNING:
             self._go(Occasion.DRAIN)
         if self.state is WorkerState.DRAINING and self.port is not None:
@@ -350,6 +335,21 @@ class Worker:
         """Wait for the next start; a nudge ends it, and so does `leave`."""
         with trio.move_on_after(seconds):
             await self._nudged.wait()
+
+    async def _hook(self, name: str) -> None:
+        place = hooks.Place(self.service, self.instance, self.port, self.pid)
+        await hooks.run(name, place, self._resources)
+
+    async def _try_hook(self, name: str) -> None:
+        """Do the same where a failure is only told."""
+        try:
+            await self._hook(name)
+        except hooks.HookFailed as error:
+            self._tell("failed", str(error), self.pid)
+
+    async def _once_ready(self) -> None:
+        await self._resources.registry.until(lambda: self.state is WorkerState.RUNNING)
+        await self._try_hook("after_ready")
 
     async def _unless_leaving(self, wait: Callable[[], Awaitable[object]]) -> None:
         """Wait for `wait`, or for the word to leave, whichever comes first."""

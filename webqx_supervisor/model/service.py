@@ -92,6 +92,16 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
+class Hooks:
+    """Commands that run beside each worker; empty: none. Each may take `timeout` s."""
+
+    before_start: tuple[str, ...] = ()
+    after_ready: tuple[str, ...] = ()
+    before_stop: tuple[str, ...] = ()
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Rolling:
     """When workers are replaced by fresh ones while all goes well; "" and 0: never."""
 
@@ -128,3 +138,4 @@ class Service:
     kind: Kind = Kind.SERVICE
     schedule: Schedule = field(default_factory=Schedule)
     rolling: Rolling = field(default_factory=Rolling)
+    hooks: Hooks = field(default_factory=Hooks)
