@@ -43,3 +43,36 @@ def test_a_cron_restart_replaces_all_and_a_newcomer_that_fails_leaves_the_old_on
     helpers.until(lambda: "the old worker goes on" in project.cli("events"))
     assert len(project.all_running(2)) == 2
     assert httpx.get(project.url).status_code == 200
+
+
+def test_a_changed_file_reloads_and_one_that_breaks_the_start_leaves_the_old_workers(project):
+    src = project.folder / "src"
+    src.mkdir()
+    (src / "next").write_text("")
+    more = 'instances = 1\nwatch = { paths = "src", ignore = "*.log", debounce = "50ms" }'
+    project.service(more=more, NEXT=str(src / "next")).cli("start")
+    before = project.pids()
+    (src / "x.log").write_text("does not count")
+    (src / "x.py").write_text("counts")
+    reloaded = replaced(project, before)
+    events = project.cli("events")
+    assert "changed  src/x.py\n" in events
+    assert "x.log" not in events
+    project.all_running(1)
+    (src / "fresh").write_text("crash")
+    (src / "fresh").rename(src / "next")
+    helpers.until(lambda: "the old workers go on" in project.cli("events"))
+    assert project.pids() == reloaded
+    assert httpx.get(project.url).status_code == 200
+
+
+def test_a_single_file_is_watched_through_its_folder(project):
+    settings = project.folder / "settings"
+    settings.write_text("1")
+    project.service(more='instances = 1\nwatch = "settings"').cli("start")
+    before = project.pids()
+    (project.folder / "other").write_text("does not count")
+    (project.folder / "new").write_text("2")
+    (project.folder / "new").rename(settings)
+    replaced(project, before)
+    assert "changed  settings\n" in project.cli("events")

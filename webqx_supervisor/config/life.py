@@ -4,10 +4,10 @@ import os
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from webqx_supervisor.config import units
-from webqx_supervisor.config.kinds import Command, Count, Duration, Section, Timeout
+from webqx_supervisor.config.kinds import Command, Count, Duration, Section, Texts, Timeout
 from webqx_supervisor.config.phrases import found
 from webqx_supervisor.core import cron
 from webqx_supervisor.model import service
@@ -15,6 +15,7 @@ from webqx_supervisor.model import service
 _SCHEDULE = service.Schedule()
 _ROLLING = service.Rolling()
 _HOOKS = service.Hooks()
+_WATCH = service.Watch()
 
 
 def cron_expression(text: str) -> str:
@@ -36,6 +37,11 @@ def time_zone(name: str) -> str:
     return name
 
 
+def watch_table(value: object) -> object:
+    """Take `watch = "src"` for `watch = { paths = ["src"] }`."""
+    return {"paths": value} if isinstance(value, str | list) else value
+
+
 def local_zone() -> str:
     """Return the machine's time zone: that of TZ, else of /etc/localtime, else UTC."""
     link = os.path.realpath("/etc/localtime")
@@ -53,6 +59,23 @@ Cron = Annotated[
 ]
 
 Zone = Annotated[str, AfterValidator(time_zone)]
+
+
+class Watch(Section):
+    """Files whose changes reload a service; a path or a list of paths alone is `paths`."""
+
+    paths: Texts = Field(
+        description="Files and folders with all below them, seen from the folder of this file."
+    )
+    ignore: Texts = Field(
+        default=_WATCH.ignore,
+        description='Patterns of names or paths below, like "*.log" or "build/*", that do not '
+        "count; nor do version control, caches, editors' own files and `node_modules`.",
+    )
+    debounce: Timeout = Field(
+        default=units.as_written(_WATCH.debounce),
+        description="For so long nothing else may change before it counts.",
+    )
 
 
 class Hooks(Section):
@@ -115,6 +138,14 @@ class Life(Section):
         default=None,
         description="The IANA name of the zone of `schedule` and `cron_restart`; by default the "
         "machine's.",
+    )
+    watch: Annotated[
+        Watch | None,
+        BeforeValidator(watch_table, json_schema_input_type=str | list[str] | Watch),
+    ] = Field(
+        default=None,
+        description="Files whose changes reload the service, or run a task again: paths, or all of "
+        "these. It needs the extra `webqx-sv[watch]`.",
     )
     hooks: Hooks = Field(
         default_factory=Hooks, description="Commands at the turns of a worker's life."

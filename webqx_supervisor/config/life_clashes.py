@@ -1,5 +1,6 @@
 """What cannot be true at once of the lives of services."""
 
+import importlib.util
 from collections.abc import Iterator, Mapping
 
 from webqx_supervisor.config.explain import Complaint
@@ -14,6 +15,8 @@ def life_clashes(services: Mapping[str, Service]) -> Iterator[Complaint]:
     for name, entry in services.items():
         place = ("services", name)
         yield from _of_task(place, entry) if kind(entry) is Kind.TASK else _of_service(place, entry)
+        if entry.watch is not None and importlib.util.find_spec("watchfiles") is None:
+            yield (*place, "watch"), "needs watchfiles: pip install 'webqx-sv[watch]'"
         if "time_zone" in entry.model_fields_set and not (entry.schedule or entry.cron_restart):
             yield (*place, "time_zone"), "counts only with `schedule` or `cron_restart`"
         for other, condition in entry.depends_on.items():

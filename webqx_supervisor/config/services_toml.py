@@ -22,6 +22,7 @@ from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.model import gateway, service
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import ConfigError, Problem
+from webqx_supervisor.model.service import Watch
 
 ReadText = Callable[[str], str]
 """Takes an absolute path. Raises OSError, and ValueError where the file is not UTF-8."""
@@ -130,6 +131,7 @@ class _Services:
             schedule=life.schedule(entry),
             rolling=life.rolling(entry),
             hooks=life.hooks(entry),
+            watch=self._watch(name, entry.watch),
         )
 
     def proxies(self, wanted: int | str) -> int:
@@ -140,6 +142,15 @@ class _Services:
         if not os.path.isdir(cwd):  # noqa: PTH112 - False where pathlib raises: no permission, name too long
             self._complaints.append((("services", name, "cwd"), f"no such folder: {cwd}"))
         return cwd
+
+    def _watch(self, name: str, entry: life.Watch | None) -> Watch:
+        if entry is None:
+            return Watch()
+        paths = tuple(self._absolute(path) for path in entry.paths)
+        for path in paths:
+            if not os.path.exists(path):  # noqa: PTH110 - False where pathlib raises
+                self._complaints.append((("services", name, "watch"), f"no such path: {path}"))
+        return Watch(paths, entry.ignore, entry.debounce)
 
     def _env(self, name: str, entry: schema.Service) -> tuple[tuple[str, str], ...]:
         paths = [self._absolute(path) for path in entry.env_file]

@@ -12,6 +12,7 @@ from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.race import either
 from webqx_supervisor.daemon.rolling import Rolling
 from webqx_supervisor.daemon.supervisor import Supervisor
+from webqx_supervisor.daemon.watching import Watching
 
 LONGEST_SLEEP = 30.0
 """s after which the wall clock is looked at again: it may have been set."""
@@ -56,6 +57,8 @@ class Attendance:
             yield lambda: self._at_each_time(
                 rolling.cron, rolling.time_zone, self._rolling.by_clock
             )
+        if self._supervisor.service.watch.paths:
+            yield Watching(self._supervisor, self._resources.registry).run
         if schedule.cron:
 
             async def due(*_: float) -> None:

@@ -102,6 +102,18 @@ class Hooks:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """Files and folders whose changes reload a service, by absolute paths; none: it does not.
+
+    A change counts once nothing else has changed for `debounce` s.
+    """
+
+    paths: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    debounce: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
 class Rolling:
     """When workers are replaced by fresh ones while all goes well; "" and 0: never."""
 
@@ -139,3 +151,4 @@ class Service:
     schedule: Schedule = field(default_factory=Schedule)
     rolling: Rolling = field(default_factory=Rolling)
     hooks: Hooks = field(default_factory=Hooks)
+    watch: Watch = field(default_factory=Watch)
