@@ -222,6 +222,11 @@ def test_an_entry_that_is_left_out_for_its_own_error_is_still_known_by_name():
     ("text", "key", "message"),
     [
         (TASK + "port = 5000\n", "services.m.port", "a task takes no requests"),
+        (
+            service("a", depends_on="{ b = 'ready' }", restart_with="'c'") + service("b"),
+            "services.a.restart_with",
+            "`c` is not in `depends_on`",
+        ),
         (TASK + "max_age = '1h'\n", "services.m.max_age", "a task ends by itself"),
         (TASK + "overlap = 'kill'\n", "services.m.overlap", "counts only with a `schedule`"),
         (

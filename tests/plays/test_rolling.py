@@ -1,13 +1,17 @@
 """Workers that are replaced because their time is over: rolling, gated, and never all at once."""
 
+import os
 import re
+import signal
 
 import helpers
 import httpx
+from project import APP
 
 
 def replaced(project, before):
-    return helpers.until(lambda: not set(before) & set(pids := project.pids()) and pids)
+    gone = {None, *before}
+    return helpers.until(lambda: not gone & set(pids := project.pids()) and pids)
 
 
 def test_old_workers_are_replaced_one_by_one_and_no_request_is_lost(project):
@@ -76,3 +80,26 @@ def test_a_single_file_is_watched_through_its_folder(project):
     (project.folder / "new").rename(settings)
     replaced(project, before)
     assert "changed  settings\n" in project.cli("events")
+
+
+def test_a_service_goes_along_with_what_it_restarts_with(project):
+    project.service(more="instances = 1\ndepends_on = { db = 'ready' }\nrestart_with = 'db'")
+    text = project.file.read_text()
+    project.write(f"""{text}
+[services.db]
+command = "{APP}"
+port = {project.port + 1}
+""").cli("start")
+    first = project.pids()
+    os.kill(project.pids("db")[0], signal.SIGKILL)
+    second = replaced(project, first)
+    project.cli("restart", "db")
+    third = replaced(project, second)
+    project.cli("reload", "db")
+    fourth = replaced(project, third)
+    project.all_running(1)
+    project.cli("restart")
+    assert project.pids() != fourth
+    events = project.cli("events")
+    assert events.count("restart_with db") == 3
+    assert httpx.get(project.url).status_code == 200

@@ -109,6 +109,11 @@ class Life(Section):
         description='"task" is a program that is to end, like a migration or a build: it runs '
         "once, and `start` waits for its end.",
     )
+    restart_with: Texts = Field(
+        default=(),
+        description="Services of `depends_on` that take this one along: when they have crashed, or "
+        "were restarted or reloaded, and are there again, it is reloaded.",
+    )
     schedule: Cron | None = Field(
         default=None,
         description="When a task is run, by crontab(5) and `time_zone`; with six fields the first "

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from webqx_supervisor.config.explain import Complaint
 from webqx_supervisor.config.life import kind
 from webqx_supervisor.config.lines import KeyPath
+from webqx_supervisor.config.phrases import did_you_mean
 from webqx_supervisor.config.schema import Service
 from webqx_supervisor.model.service import Again, Kind
 
@@ -19,6 +20,10 @@ def life_clashes(services: Mapping[str, Service]) -> Iterator[Complaint]:
             yield (*place, "watch"), "needs watchfiles: pip install 'webqx-sv[watch]'"
         if "time_zone" in entry.model_fields_set and not (entry.schedule or entry.cron_restart):
             yield (*place, "time_zone"), "counts only with `schedule` or `cron_restart`"
+        for other in entry.restart_with:
+            if other not in entry.depends_on:
+                near = did_you_mean(other, entry.depends_on)
+                yield (*place, "restart_with"), f"`{other}` is not in `depends_on`{near}"
         for other, condition in entry.depends_on.items():
             if other in services:
                 problem = _unfulfillable(other, services[other], condition)
@@ -30,7 +35,7 @@ def _of_task(place: KeyPath, entry: Service) -> Iterator[Complaint]:
     for key in ("port", "listen"):
         if getattr(entry, key) is not None:
             yield (*place, key), "a task takes no requests"
-    for key in ("cron_restart", "max_age", "max_requests"):
+    for key in ("cron_restart", "max_age", "max_requests", "restart_with"):
         if getattr(entry, key):
             yield (*place, key), "a task ends by itself"
     if "policy" in entry.restart.model_fields_set and entry.restart.policy is Again.ALWAYS:

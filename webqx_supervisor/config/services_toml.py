@@ -127,6 +127,7 @@ class _Services:
             restart=_restart(entry),
             logs=service.Logs(**entry.logs.model_dump()),
             depends_on=tuple(entry.depends_on.items()),
+            restart_with=entry.restart_with,
             kind=life.kind(entry),
             schedule=life.schedule(entry),
             rolling=life.rolling(entry),

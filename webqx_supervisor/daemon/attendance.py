@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import trio
 
 from webqx_supervisor.core import cron
+from webqx_supervisor.daemon.dependencies import Dependencies
 from webqx_supervisor.daemon.jobs import run_due
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.race import either
@@ -27,6 +28,7 @@ class Attendance:
         self,
         supervisor: Supervisor,
         resources: Resources,
+        dependencies: Dependencies,
         *,
         wall_clock: Callable[[], float] = time.time,
         luck: Callable[[], float] = random.random,
@@ -34,6 +36,7 @@ class Attendance:
         self._supervisor = supervisor
         self._resources = resources
         self._wall_clock = wall_clock
+        self._dependencies = dependencies
         self._rolling = Rolling(supervisor, resources, luck)
 
     async def run(self) -> None:
@@ -49,6 +52,9 @@ class Attendance:
                 await tuned.wait()
                 nursery.cancel_scope.cancel()
 
+    def _renewed(self) -> float:
+        return self._dependencies.renewed(self._supervisor.service)
+
     def _watches(self) -> Iterator[Watch]:
         rolling, schedule = self._supervisor.service.rolling, self._supervisor.service.schedule
         if rolling.max_age or rolling.max_requests:
@@ -57,6 +63,8 @@ class Attendance:
             yield lambda: self._at_each_time(
                 rolling.cron, rolling.time_zone, self._rolling.by_clock
             )
+        if self._supervisor.service.restart_with:
+            yield lambda: self._rolling.with_others(self._renewed)
         if self._supervisor.service.watch.paths:
             yield Watching(self._supervisor, self._resources.registry).run
         if schedule.cron:

@@ -1,12 +1,13 @@
 """Hold workers back until what their service depends on is there, before every start."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.daemon.worker import Worker
-from webqx_supervisor.model.service import Kind
+from webqx_supervisor.model.service import Kind, Service
 from webqx_supervisor.model.status import WorkerState
 
 
@@ -23,15 +24,32 @@ class Dependencies:
             await self._registry.until(partial(self._met, worker, name, condition))
         worker.waits_no_more()
 
+    def renewed(self, service: Service) -> float:
+        """Return when the last of those that take this service along began anew.
+
+        On trio's clock; before all times while one of them is not there (yet).
+        """
+        conditions, latest = dict(service.depends_on), -math.inf
+        for name in service.restart_with:
+            supervisor = self._find(name)
+            if supervisor is None or not _are_there(supervisor, conditions[name]):
+                return -math.inf
+            latest = max(latest, supervisor.renewed_at)
+        return latest
+
     def _met(self, worker: Worker, name: str, condition: str) -> bool:
         supervisor = self._find(name)
         if supervisor is None:
             return True
-        others = supervisor.workers.values()
-        if others and all(_is_there(other, condition) for other in others):
+        if _are_there(supervisor, condition):
             return True
         worker.waits(f"waits for {name} ({condition})", partial(_will_not_be_up, supervisor))
         return False
+
+
+def _are_there(supervisor: Supervisor, condition: str) -> bool:
+    workers = supervisor.workers.values()
+    return bool(workers) and all(_is_there(worker, condition) for worker in workers)
 
 
 def _is_there(worker: Worker, condition: str) -> bool:

@@ -65,6 +65,17 @@ class Rolling:
 
         await self._roll("cron_restart", is_old)
 
+    async def with_others(self, renewed: Callable[[], float]) -> None:
+        """Replace the workers that are older than what `renewed` says when it is so."""
+
+        def is_old(worker: Worker) -> bool:
+            return worker.started is not None and worker.started.since < renewed()
+
+        while True:
+            await self._resources.registry.until(lambda: any(map(is_old, self._running())))
+            names = ", ".join(self._supervisor.service.restart_with)
+            await self._roll(f"restart_with {names}", is_old)
+
     async def _roll(self, reason: str, wanted: Callable[[Worker], bool]) -> None:
         """Reload those wanted. One that cannot be replaced goes on; that is left alone a while."""
         service = self._supervisor.service

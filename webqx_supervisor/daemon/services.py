@@ -209,13 +209,20 @@ class Services:
             service,
             self._resources,
             gate=self._dependencies.until_met,
-            reserved=lambda: ports.reserved_by_others(self.config.services, service.name),
+            reserved=lambda: self._ports_of_others(service.name),
         )
         self._supervisors[service.name] = supervisor
         assert self._nursery is not None, "run() comes first"
         await self._nursery.start(supervisor.run)
-        self._nursery.start_soon(Attendance(supervisor, self._resources).run)
+        self._nursery.start_soon(Attendance(supervisor, self._resources, self._dependencies).run)
         return supervisor
+
+    def _ports_of_others(self, name: str) -> set[int]:
+        """Return the ports that other services count on, or have now: reloads take spare ones."""
+        others = (each for each in self._supervisors.values() if each.service.name != name)
+        workers = (worker for each in others for worker in each.everyone)
+        taken = {worker.port for worker in workers if worker.port is not None}
+        return ports.reserved_by_others(self.config.services, name) | taken
 
     async def _remove(self, supervisor: Supervisor) -> None:
         await supervisor.stop()

@@ -4,6 +4,7 @@ Every verb holds the service's lock, so that two of them never interleave. What 
 several workers it does to all at once, except `reload`, which goes one by one.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 
@@ -46,6 +47,7 @@ class Supervisor:
         self._reserved = reserved
         self._lock = trio.Lock()
         self._restarting = False
+        self._renewed_at = -math.inf
         self._finished: dict[int, Finished] = {}
         self._nursery: trio.Nursery | None = None
         self.closing = trio.Event()
@@ -76,6 +78,12 @@ class Supervisor:
         """Why it is not up, as far as one reason tells it."""
         reasons = (worker.reason for worker in self.workers.values() if worker.reason)
         return next(reasons, "stopped" if not self.workers else "")
+
+    @property
+    def renewed_at(self) -> float:
+        """When it last began anew, the whole or a worker that had ended; on trio's clock."""
+        again = (w.started.since for w in self.workers.values() if w.restarts and w.started)
+        return max([self._renewed_at, *again])
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold the nursery of the workers; ends when `close` was called and all are gone."""
@@ -132,7 +140,7 @@ class Supervisor:
                 await self._dismiss(self.everyone)
                 if between is not None:
                     await between()
-                self.stopped = False
+                self.stopped, self._renewed_at = False, trio.current_time()
                 self._fill()
             finally:
                 self._restarting = False
@@ -162,6 +170,7 @@ class Supervisor:
             if self.service.kind is Kind.TASK or (service and service.kind is Kind.TASK):
                 if service is not None:
                     await self._dismiss(self.everyone)
+                    self._renewed_at = trio.current_time()
                     self._take(service)
                     if not self.stopped:
                         self._fill()
@@ -169,6 +178,8 @@ class Supervisor:
             for instance in sorted(self.workers):
                 if only is None or only(self.workers[instance]):
                     await self._replace(self.workers[instance], service or self.service)
+            self._renewed_at = trio.current_time()
+            self._resources.registry.changed()
             if service is not None:
                 self._take(service)
             if not self.stopped:

@@ -147,6 +147,8 @@ class Service:
     logs: Logs = field(default_factory=Logs)
     depends_on: tuple[tuple[str, str], ...] = ()
     """(service, condition) pairs; condition is started, ready, healthy or completed."""
+    restart_with: tuple[str, ...] = ()
+    """Those of them that take this service along when they begin anew."""
     kind: Kind = Kind.SERVICE
     schedule: Schedule = field(default_factory=Schedule)
     rolling: Rolling = field(default_factory=Rolling)
