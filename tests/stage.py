@@ -14,6 +14,8 @@ from typing import TypeVar
 import trio
 
 from webqx_supervisor.control.link import Link
+from webqx_supervisor.model.auth import Credentials
+from webqx_supervisor.model.clients import Trust
 from webqx_supervisor.model.filters import Filters
 from webqx_supervisor.model.gateway import (
     Balance,
@@ -28,6 +30,7 @@ from webqx_supervisor.model.gateway import (
     UpstreamState,
 )
 from webqx_supervisor.model.link import Applied, Ask, Message, Report, TableMessage
+from webqx_supervisor.model.resilience import Breaker
 from webqx_supervisor.net.listeners import listen
 from webqx_supervisor.proxy.main import Proxy
 
@@ -171,12 +174,16 @@ class Stage:
         self.streams: list[trio.SocketStream] = []
         self.version = 0
         self.limits = Limits()
+        self.trust = Trust()
         self.forwarding = Forwarding()
         self.balance = Balance()
         self.slot = -1
         self.suspects: tuple[str, ...] = ()
         self.quarantined: tuple[str, ...] = ()
         self.hang_timeout = 0.0
+        self.breaker: Breaker | None = None
+        self.credentials: tuple[Credentials, ...] = ()
+        self.other_groups: tuple[UpstreamGroup, ...] = ()
         self.routes: tuple[Route, ...] = (Route("web", "api"),)
         self.protocol = Protocol.HTTP
         self.listening = listen("127.0.0.1:0")
@@ -229,9 +236,11 @@ class Stage:
             self.suspects,
             self.quarantined,
             self.hang_timeout,
+            self.breaker,
         )
-        listener = Listener("web", ("here",), self.protocol, self.limits)
-        table = Table(self.version, (listener,), self.routes, (group,))
+        listener = Listener("web", ("here",), self.protocol, self.limits, self.trust)
+        groups = (group, *self.other_groups)
+        table = Table(self.version, (listener,), self.routes, groups, self.credentials)
         if self._sent_socket:
             await self.link.send(TableMessage(table))
         else:
@@ -246,7 +255,7 @@ class Stage:
     async def apply_without_groups(self) -> None:
         """Send a table in which no service has upstreams, not even none."""
         self.version += 1
-        listener = Listener("web", ("here",), self.protocol, self.limits)
+        listener = Listener("web", ("here",), self.protocol, self.limits, self.trust)
         table = Table(self.version, (listener,), self.routes)
         await self.link.send(TableMessage(table))
         await self.hears(Applied(self.version))
@@ -278,14 +287,17 @@ class Stage:
                             return said
                     await self._heard.wait()
 
-    async def connect(self) -> Peer:
-        stream = await trio.open_tcp_stream("127.0.0.1", self.port)
+    async def connect(self, source: str | None = None) -> Peer:
+        """Connect as a client, from another address of this machine if one is given."""
+        stream = await trio.open_tcp_stream("127.0.0.1", self.port, local_address=source)
         self.streams.append(stream)
         return Peer(stream)
 
-    async def ask(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
+    async def ask(
+        self, request: bytes, source: str | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
         """Send one request on a connection of its own and return the answer."""
-        client = await self.connect()
+        client = await self.connect(source)
         try:
             await client.send(request)
             return await client.answer(to_head=request.startswith(b"HEAD"))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webqx_supervisor import compiled
-from webqx_supervisor.core.wire import scan
+from webqx_supervisor.core.wire import lines, scan
 
 PACKAGE = Path(compiled.__file__).parent
 MADE = list(compiled.extensions(PACKAGE))
@@ -81,17 +81,17 @@ def test_an_installed_package_is_never_stale(checkout):
     assert not compiled.is_stale(checkout)
 
 
-def pure_scan():
+def pure(name):
     """Return the module in patterns, whatever is compiled."""
     spec = importlib.util.spec_from_file_location(
-        "pure_scan", PACKAGE / "core" / "wire" / "scan.py"
+        f"pure_{name}", PACKAGE / "core" / "wire" / f"{name}.py"
     )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-PURE = pure_scan()
+PURE, PURE_LINES = pure("scan"), pure("lines")
 NAMES = st.sampled_from(
     [
         *(
@@ -215,3 +215,21 @@ def test_both_scans_find_the_same_end(pieces, start, kind):
 )
 def test_both_scans_read_a_length_alike(value):
     assert scan.scan_length(value) == PURE.scan_length(value)
+
+
+HEADS = st.lists(FINE_LINES | LINES, max_size=6).map(b"".join)
+BEGINS = st.sampled_from(
+    [b"host:", b"via:", b"x-a:", b"x-forwarded-", b"x_real_ip:", b"a", b"\xe9:"]
+)
+
+
+@needs_compiled
+@given(HEADS, BEGINS)
+def test_both_ways_to_look_for_a_field_find_the_same(head, begin):
+    assert lines.values(b"GET\r\n" + head, begin) == PURE_LINES.values(b"GET\r\n" + head, begin)
+
+
+@needs_compiled
+@given(HEADS, st.lists(BEGINS, min_size=1, max_size=3).map(tuple))
+def test_both_ways_to_look_for_beginnings_agree(head, begins):
+    assert lines.begins_any(head, begins) == PURE_LINES.begins_any(head, begins)

@@ -205,3 +205,18 @@ def test_a_duration_has_two_units_at_most(seconds, shown):
 )
 def test_a_size_has_three_digits(octets, shown):
     assert render.size(octets) == shown
+
+
+def test_a_breaker_that_is_not_closed_is_told_below_its_worker():
+    workers = [{**RUNNING, "breaker": "closed"}, {**ILL, "breaker": "half-open"}]
+    shown = click.unstyle(render.workers([{**API, "workers": workers}])).splitlines()
+    assert len(shown) == 4
+    assert shown[3] == "  answered 503 to /; breaker half-open"
+
+
+def test_a_remote_worker_has_an_address_and_no_process():
+    remote = {**RUNNING, "pid": None, "remote": "10.0.0.7:3001", "in_flight": 2}
+    service = {**API, "instances": 1, "workers": [remote]}
+    assert "10.0.0.7:3001" in click.unstyle(render.services([service]))
+    (row,) = click.unstyle(render.workers([service])).splitlines()[1:]
+    assert row.split() == ["api:1", "RUNNING", "-", "3001", "-", "-", "-", "-", "2", "1204"]

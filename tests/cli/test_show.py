@@ -1,10 +1,6 @@
 """The verbs that only look, against a fake daemon."""
 
 import json
-import signal
-import subprocess
-import sys
-import threading
 
 import click
 import pytest
@@ -55,43 +51,6 @@ def test_without_a_daemon_it_exits_3(run, words):
     assert result.exit_code == 3
     assert result.stdout == ""
     assert result.stderr == "webqx-sv: the daemon is not running\n"
-
-
-def test_logs_pass_on_what_comes_octet_by_octet(daemon, run):
-    daemon.answers["GET", "/logs"] = [b"api:1 | a\nap", b"i:2 | \xff\n"]
-
-    assert run("logs").stdout_bytes == b"api:1 | a\napi:2 | \xff\n"
-    assert daemon.asked == [("GET", "/logs?n=100", None)]
-
-
-def test_logs_say_which_worker_and_how_much(daemon, run):
-    daemon.answers["GET", "/logs"] = []
-
-    run("logs", "api:1", "-f", "-n", "7")
-
-    assert daemon.asked == [("GET", "/logs?n=7&worker=api%3A1&follow=1", None)]
-
-
-def test_following_logs_ends_quietly_at_ctrl_c(daemon, file):
-    shown, end = threading.Event(), threading.Event()
-
-    def pieces():
-        yield b"first\n"
-        shown.wait(20)
-        end.wait(20)
-
-    daemon.answers["GET", "/logs"] = pieces()
-    command = [sys.executable, "-m", "webqx_supervisor", "logs", "-f", "-c", str(file)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        try:
-            assert process.stdout.readline() == b"first\n"
-            shown.set()
-            process.send_signal(signal.SIGINT)
-            assert process.communicate(timeout=20) == (b"", b"")
-        finally:
-            process.kill()
-            end.set()
-    assert process.returncode == 0
 
 
 def test_a_service_that_is_not_there_exits_4(daemon, run):

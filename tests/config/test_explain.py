@@ -86,7 +86,7 @@ API = "[services.api]\ncommand = 'x'\n"
         (
             API + "depends_on.db = 'up'",
             "services.api.depends_on.db",
-            "wanted 'started', 'ready' or 'healthy', found the text \"up\"",
+            "wanted 'started', 'ready', 'healthy' or 'completed', found the text \"up\"",
         ),
         (
             API + "health.rise = 0",
@@ -95,6 +95,12 @@ API = "[services.api]\ncommand = 'x'\n"
         ),
         (API + "health.interval = '0s'", "services.api.health.interval", "must be more than 0"),
         (API + "logs.max_size = 0", "services.api.logs.max_size", "must be more than 0"),
+        (
+            API + "logs.output = 'syslog'",
+            "services.api.logs.output",
+            "wanted 'file', 'json' or 'journald', found the text \"syslog\"",
+        ),
+        (API + "logs.compress = 'gzip'", "services.api.logs.compress", "wanted true or false"),
         (API + "stop.grace = 10", "services.api.stop.grace", "wanted a duration with its unit, "),
         (
             API + "stop.signal = 'KILL'",

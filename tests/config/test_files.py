@@ -44,6 +44,7 @@ def test_everything_lies_below_the_state_folder(home, file):
         wanted=state / "wanted.json",
         journal=state / "journal.json",
         deaths=state / "deaths.json",
+        keys=state / "keys.json",
         daemon_log=state / "daemon.log",
     )
     assert not state.exists()

@@ -72,7 +72,7 @@ def test_short_forms_stand_for_tables():
 @pytest.mark.parametrize(
     ("text", "key", "message"),
     [
-        (WEB, "routes[0]", "leads nowhere: name a `service`, a `redirect` or an `answer`"),
+        (WEB, "routes[0]", "leads nowhere: name a `service`, `files`, a `redirect` or an `answer`"),
         (
             WEB + 'answer = 204\nredirect = "/x"',
             "routes[0].answer",

@@ -15,7 +15,16 @@ from webqx_supervisor.model.gateway import (
     Protocol,
     Route,
 )
-from webqx_supervisor.model.service import Health, Logs, RestartPolicy, Service, Stop
+from webqx_supervisor.model.service import (
+    Health,
+    LogFormat,
+    LogOutput,
+    Logs,
+    LogStreams,
+    RestartPolicy,
+    Service,
+    Stop,
+)
 
 SMALLEST = """\
 [services.api]
@@ -61,6 +70,12 @@ retry_fatal = "5m"
 [services.api.logs]
 max_size = "1M"
 keep = 0
+streams = "apart"
+output = "json"
+format = "logfmt"
+max_age = "1d"
+compress = true
+keep_for = "7d"
 [services.api.forward]
 connect_timeout = "1s"
 response_timeout = "2m"
@@ -144,7 +159,16 @@ def test_the_full_file_is_carried_over_whole(folder):
         health=Health("/health/", 5.0, 2.0, 1, 3, 120.0, 10.0),
         stop=Stop("SIGINT", 90.0, 0.0),
         restart=RestartPolicy(0.1, 60.0, 5.0, 3, 30.0, 300.0),
-        logs=Logs(1024 * 1024, 0),
+        logs=Logs(
+            1024 * 1024,
+            0,
+            LogStreams.APART,
+            LogOutput.JSON,
+            LogFormat.LOGFMT,
+            86_400.0,
+            True,
+            604_800.0,
+        ),
         depends_on=(("db", "healthy"),),
     )
     assert config.listeners == (

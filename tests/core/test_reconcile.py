@@ -34,6 +34,7 @@ from webqx_supervisor.model.gateway import (
     Protocol,
     Route,
 )
+from webqx_supervisor.model.resilience import Breaker
 from webqx_supervisor.model.service import Health, Logs, RestartPolicy, Service, Stop
 
 API = Service(
@@ -169,6 +170,7 @@ class TestPlan:
             {"env": (("A", "1"),)},
             {"port": 4001},
             {"port": None},
+            {"remote": ("10.0.0.7:3001",)},
         ],
         ids=str,
     )
@@ -214,6 +216,7 @@ class TestPlan:
             ),
             replace(CONFIG, forwardings=(("api", Forwarding(queue_size=1)),)),
             replace(CONFIG, balances=(("api", Balance(Policy.HASH)),)),
+            replace(CONFIG, breakers=(("api", Breaker()),)),
         ],
     )
     def test_a_route_or_its_policy_is_taken_over_without_touching_a_process(

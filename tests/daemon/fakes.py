@@ -33,7 +33,7 @@ class FakeProber:
     async def until_ready(self, port: int, health: Health) -> None:  # noqa: ARG002 - as Prober
         await self.accepting.wait()
 
-    async def ask(self, port: int, path: str, timeout: float) -> Answer:  # noqa: ARG002, ASYNC109 - as Prober
+    async def ask(self, port: int, path: str, timeout: float, *where: str) -> Answer:  # noqa: ARG002, ASYNC109 - as Prober
         await trio.lowlevel.checkpoint()
         return self.answer()
 

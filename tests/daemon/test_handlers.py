@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 import trio
@@ -112,8 +113,17 @@ async def test_a_service_is_started_scaled_and_stopped(desk):
     scaled = await desk.ask("/scale", {"service": "api", "instances": "+1"})
     assert scaled.payload == {"name": "api", "from": 1, "to": 2, "failed": []}
     stopped = await desk.ask("/stop", {"services": ["api"]})
-    assert stopped.payload == {"stopped": ["api"], "daemon": False}
+    assert stopped.payload == {"stopped": ["api"], "daemon": False, "remote": []}
     assert desk.services.all()[0].workers == {}
+
+
+async def test_a_remote_service_is_neither_scaled_nor_reloaded(desk):
+    (supervisor,) = desk.services.all()
+    supervisor.service = replace(supervisor.service, command=(), remote=("127.0.0.1:9",))
+    with pytest.raises(UsageError, match="api is remote"):
+        await desk.ask("/scale", {"service": "api", "instances": "2"})
+    reloaded = await desk.ask("/reload", {"services": ["api"]})
+    assert reloaded.payload == {"reloaded": [], "failed": [], "remote": ["api"]}
 
 
 async def test_what_does_not_start_is_named_with_its_reason(desk):

@@ -65,7 +65,7 @@ async def test_a_newcomer_whose_hook_fails_leaves_the_old_worker(stage):
 
 async def test_a_hook_that_takes_too_long_is_killed_with_all_it_started(stage, tmp_path):
     wanted = hooked(before_start=shell("sleep 1000 & sleep 1000"), timeout=0.2)
-    place = hooks.Place(wanted, 1, None, None)
+    place = Worker(wanted, 1, None, stage.resources)
     with trio.fail_after(20), pytest.raises(hooks.HookFailed, match=r"not done within 0\.2 s"):
         await hooks.run("before_start", place, stage.resources)
 

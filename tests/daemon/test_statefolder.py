@@ -64,3 +64,22 @@ def test_it_is_left_to_another_daemon_that_was_faster(folder, places):
     assert not folder.mend()
     os.close(theirs)
     assert folder.mend()
+
+
+def test_a_long_log_is_put_aside_and_its_writers_write_on(folder, places, monkeypatch):
+    monkeypatch.setattr("webqx_supervisor.daemon.statefolder.LOG_SIZE", 10)
+    with places.daemon_log.open("ab", buffering=0) as writer:
+        writer.write(b"too short")
+        assert not folder.log_is_long()
+        writer.write(b", now long")
+        assert folder.log_is_long()
+        folder.put_log_aside()
+        writer.write(b"more")
+    aside = places.state_dir / "daemon.log.1"
+    assert places.daemon_log.read_bytes() == b"more"
+    assert aside.read_bytes() == b"too short, now long"
+    assert aside.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_log_that_is_not_there_is_not_long(folder):
+    assert not folder.log_is_long()

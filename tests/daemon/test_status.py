@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from fakes import service
 from helpers import auntil, free_port
 
@@ -9,11 +10,14 @@ from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.daemon.proxies import Proxies
 from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.sockets import ListeningSockets
-from webqx_supervisor.daemon.status import CpuMeter, Survey
+from webqx_supervisor.daemon.status import CpuMeter, Survey, worst
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.gateway import Listener, Route, Table
+from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.model.status import WorkerState
 from webqx_supervisor.process.usage import sample
+
+OPEN, HALF_OPEN, CLOSED = BreakerState.OPEN, BreakerState.HALF_OPEN, BreakerState.CLOSED
 
 
 def test_the_first_look_covers_the_whole_life():
@@ -76,3 +80,17 @@ async def test_the_survey_shows_a_worker_as_it_is(stage, nursery):
     finally:
         services.close()
         await services.gone.wait()
+
+
+@pytest.mark.parametrize(
+    ("states", "shown"),
+    [
+        ([], None),
+        ([None, None], None),
+        ([None, CLOSED], CLOSED),
+        ([CLOSED, HALF_OPEN], HALF_OPEN),
+        ([HALF_OPEN, OPEN, CLOSED], OPEN),
+    ],
+)
+def test_of_several_proxies_the_breaker_that_lets_least_through_is_shown(states, shown):
+    assert worst(states) is shown

@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from webqx_supervisor.demo.websocket import (
@@ -36,7 +36,6 @@ def test_the_token_is_the_one_of_the_rfc():
     assert accept_token(b"dGhlIHNhbXBsZSBub25jZQ==") == b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300) | st.just(bytes(70_000)), st.integers(min_value=1, max_value=4000))
 def test_a_message_comes_back_however_its_octets_arrive(payload, step):
     echo, frame = Echo(), masked(Opcode.BINARY, payload)

@@ -41,7 +41,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("kind", [*MESSAGES, Config, Status, Event, Exit])
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.data())
 def test_a_value_comes_back_through_json_as_it_was(kind: type[object], data: st.DataObject) -> None:
     value = data.draw(values(kind))

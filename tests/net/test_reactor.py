@@ -27,6 +27,31 @@ async def test_sleep_takes_at_least_its_time_and_at_most_a_tick_more(arena, auto
     assert 1.05 <= trio.current_time() - start <= 1.2
 
 
+async def test_a_pause_takes_at_least_its_time_and_at_most_a_turn_more(arena, autojump_clock):
+    async def tick() -> None:
+        await arena.reactor.sleep(0.05)  # so that a coarse deadline of the task is there already
+        for _ in range(20):
+            start = trio.current_time()
+            await arena.reactor.pause(0.0123)
+            assert 0.0123 <= trio.current_time() - start <= 0.02
+
+    await arena.result(tick())
+
+
+async def test_a_pause_that_is_hurried_says_so(arena, autojump_clock):
+    start = trio.current_time()
+    task = arena.reactor.spawn(swallow(arena.reactor.pause(50)))
+
+    async def hurry() -> None:
+        await arena.reactor.sleep(1)
+        arena.reactor.schedule(task)  # woken for nothing, it goes on
+        task.hurry(2)
+        await task.join()
+
+    await arena.result(hurry())
+    assert 3 <= trio.current_time() - start <= 3.3
+
+
 async def test_a_wait_that_takes_too_long_raises_inside_the_task(arena, autojump_clock):
     with pytest.raises(DeadlinePassed):
         await arena.result(wait(arena.reactor, 5))

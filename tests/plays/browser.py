@@ -32,16 +32,19 @@ catch (error) { await report({error: String(error)}); }
 class Site:
     """Serves one page, whose `script` returns what it saw; a context manager."""
 
-    def __init__(self, script):
+    def __init__(self, script, files=None):
         self._script = script
+        self._files = files or {}
         self._reports = Queue()
         site = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                body = (PAGE % site._script).encode()
-                self.send_response(200 if self.path == "/" else 404)
-                self.send_header("Content-Type", "text/html")
+                known = {"/": PAGE % site._script} | site._files
+                body = known.get(self.path, "").encode()
+                self.send_response(200 if self.path in known else 404)
+                script = self.path.endswith(".js")
+                self.send_header("Content-Type", "text/javascript" if script else "text/html")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -65,6 +68,10 @@ class Site:
     def __exit__(self, *_):
         self._server.shutdown()
         self._server.server_close()
+
+    def fill(self, **values):
+        """Put into the script what was not known before."""
+        self._script %= values
 
     def visit(self, folder):
         """Open the page in a browser with a profile below `folder`; return what it reports."""

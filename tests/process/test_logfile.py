@@ -1,4 +1,6 @@
 import contextlib
+import gzip
+import os
 import re
 import resource
 from pathlib import Path
@@ -8,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webqx_supervisor.model.service import Logs
-from webqx_supervisor.process.logfile import LogFile, rotated
+from webqx_supervisor.process.lines import stamp
+from webqx_supervisor.process.logfile import LogFile, packed, rotated
 
 AMPLE = Logs(max_size=10_000, keep=2)
 
@@ -155,6 +158,166 @@ def test_a_limit_may_change_while_writing(path):
     assert contents(path) == [b"c\n", b"a\nb\n"]
 
 
+def test_keeping_fewer_removes_the_rest_at_the_next_rotation(path):
+    log = LogFile(path, Logs(max_size=2, keep=9))
+    for number in range(7):
+        log.write(b"%d\n" % number)
+    log.limits = Logs(max_size=2, keep=2)
+    log.write(b"7\n")
+    log.close()
+    assert contents(path) == [b"7\n", b"6\n", b"5\n"]
+
+
 def test_rotated_files_are_numbered():
     assert rotated(Path("/l/api-1.log"), 0) == Path("/l/api-1.log")
     assert rotated(Path("/l/api-1.log"), 2) == Path("/l/api-1.log.2")
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    def __init__(self, now):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+DAY = 86_400
+MIDNIGHT = 20_000 * DAY
+
+
+def logged_at(log, clock, moment, text):
+    clock.now = moment
+    log.write(stamp(text, "out", moment))
+
+
+def test_a_new_file_is_begun_at_each_midnight(path):
+    clock = Clock(MIDNIGHT - 1)
+    log = LogFile(path, Logs(max_age=DAY), clock)
+    logged_at(log, clock, MIDNIGHT - 1, b"eve\n")
+    logged_at(log, clock, MIDNIGHT, b"day\n")
+    logged_at(log, clock, MIDNIGHT + DAY - 1, b"night\n")
+    logged_at(log, clock, MIDNIGHT + 3 * DAY, b"later\n")
+    log.close()
+    texts = [[line.split()[-1] for line in file.splitlines()] for file in contents(path)]
+    assert texts == [[b"later"], [b"day", b"night"], [b"eve"]]
+
+
+def test_the_age_of_a_file_outlives_its_writer(path):
+    clock = Clock(MIDNIGHT)
+    written(path, AMPLE, stamp(b"eve\n", "out", MIDNIGHT - 1))
+    log = LogFile(path, Logs(max_age=DAY), clock)
+    logged_at(log, clock, MIDNIGHT, b"day\n")
+    log.close()
+    assert len(contents(path)) == 2
+
+
+def test_an_aged_file_is_rotated_though_nobody_writes(path):
+    clock = Clock(MIDNIGHT - 1)
+    log = LogFile(path, Logs(max_age=DAY), clock)
+    logged_at(log, clock, MIDNIGHT - 1, b"eve\n")
+    log.close()
+    before = os.listdir("/dev/fd")  # noqa: PTH208 - names are what is compared
+    log.tidy()
+    assert path.exists()
+    assert os.listdir("/dev/fd") == before  # noqa: PTH208 - the same
+    clock.now = MIDNIGHT
+    log.tidy()
+    assert not path.exists()
+    assert rotated(path, 1).exists()
+
+
+def test_a_clock_set_back_rotates_nothing(path):
+    clock = Clock(MIDNIGHT)
+    log = LogFile(path, Logs(max_age=DAY), clock)
+    logged_at(log, clock, MIDNIGHT, b"day\n")
+    logged_at(log, clock, MIDNIGHT - 1, b"eve\n")
+    log.close()
+    assert len(contents(path)) == 1
+
+
+def test_old_files_are_removed_when_their_last_line_is_too_old(path):
+    clock = Clock(MIDNIGHT)
+    log = LogFile(path, Logs(max_size=4, keep=9, keep_for=DAY), clock)
+    for number in range(5):
+        log.write(b"%d\n\n" % number)
+    for number in (1, 2, 3, 4):
+        os.utime(rotated(path, number), (0, MIDNIGHT - number * DAY / 2))
+    log.tidy()
+    log.close()
+    assert contents(path) == [b"4\n\n", b"3\n\n", b"2\n\n"]
+
+
+def unpacked(path):
+    return [gzip.decompress(packed(rotated(path, n)).read_bytes()) for n in (1, 2, 3)]
+
+
+def test_rotated_files_are_compressed_and_move_on(path):
+    asked = []
+    log = LogFile(path, Logs(max_size=4, keep=3, compress=True), on_rotation=asked.append)
+    for number in range(7):
+        log.write(b"%d\n\n" % number)
+        if number == 3:
+            seen = rotated(path, 1).stat()
+            log.pack(lambda: False)
+            assert packed(rotated(path, 1)).stat().st_mtime_ns == seen.st_mtime_ns
+    log.pack(lambda: False)
+    log.close()
+    assert contents(path) == [b"6\n\n"]
+    assert unpacked(path) == [b"5\n\n", b"4\n\n", b"3\n\n"]
+    assert len(list(path.parent.iterdir())) == 4
+    assert asked == [log] * 6
+    assert packed(rotated(path, 1)).stat().st_mode & 0o777 == 0o600
+
+
+def test_an_interrupted_compression_leaves_the_file_as_it_was(path):
+    log = LogFile(path, Logs(max_size=4, keep=3, compress=True))
+    log.write(b"0\n\n")
+    log.write(b"1\n\n")
+    turns = iter([False, True, True])
+    log.pack(lambda: next(turns))
+    log.close()
+    assert contents(path) == [b"1\n\n", b"0\n\n"]
+    assert len(list(path.parent.iterdir())) == 2
+
+
+def test_a_file_that_moves_while_it_is_compressed_is_replaced_where_it_is_then(path):
+    log = LogFile(path, Logs(max_size=4, keep=3, compress=True))
+    log.write(b"0\n\n")
+    log.write(b"1\n\n")
+    asked = 0
+
+    def rotates_amidst():
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            log.write(b"2\n\n")
+        return False
+
+    log.pack(rotates_amidst)
+    log.close()
+    assert contents(path) == [b"2\n\n"]
+    assert [gzip.decompress(packed(rotated(path, n)).read_bytes()) for n in (1, 2)] == [
+        b"1\n\n",
+        b"0\n\n",
+    ]
+
+
+def test_a_file_that_is_dropped_while_it_is_compressed_stays_dropped(path):
+    log = LogFile(path, Logs(max_size=4, keep=1, compress=True))
+    log.write(b"0\n\n")
+    log.write(b"1\n\n")
+    asked = 0
+
+    def rotates_amidst():
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            log.write(b"2\n\n")
+        return False
+
+    log.pack(rotates_amidst)
+    log.close()
+    assert gzip.decompress(packed(rotated(path, 1)).read_bytes()) == b"1\n\n"
+    assert len(list(path.parent.iterdir())) == 2

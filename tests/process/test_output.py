@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import resource
@@ -9,10 +10,12 @@ import trio
 import trio.testing
 from helpers import auntil, until
 
-from webqx_supervisor.model.service import Logs
+from webqx_supervisor.model.service import LogOutput, Logs
 from webqx_supervisor.process.identity import alive
-from webqx_supervisor.process.logfile import rotated
+from webqx_supervisor.process.lines import Origin
+from webqx_supervisor.process.logfile import packed, rotated
 from webqx_supervisor.process.output import Output
+from webqx_supervisor.process.reading import Reader
 from webqx_supervisor.process.usage import sample
 
 LIMITS = Logs()
@@ -206,6 +209,67 @@ async def test_a_flood_loses_nothing_and_costs_no_memory(output, worker, path):
                     assert int(line[-LINE_BYTES:]) == expected
                     expected += 1
     assert expected == LINES
+
+
+async def test_a_flood_is_compressed_beside_it(output, worker, path):
+    reading, writing = os.pipe()
+    await worker(FLOOD.replace(str(LINES), str(LINES // 4)), stdout=writing)
+    os.close(writing)
+    before = sample(os.getpid()).rss_bytes
+    limits = Logs(max_size=8 * 1024 * 1024, keep=50, compress=True)
+
+    def packed_files():
+        return list(path.parent.glob("*.gz"))
+
+    output.attach("api:1", "out", reading, path, limits)
+    await output.closed("api:1")
+    await auntil(lambda: len(list(path.parent.iterdir())) == len(packed_files()) + 1, seconds=60)
+    assert len(packed_files()) == 7
+    assert sample(os.getpid()).rss_bytes - before < 10 * 1024 * 1024
+    expected = 0
+    for line in Reader("", path).all():
+        assert int(line[-LINE_BYTES:]) == expected
+        expected += 1
+    assert expected == LINES // 4
+
+
+async def test_compression_is_taken_up_where_an_earlier_daemon_left_it(path):
+    limits = Logs(max_size=40, keep=5, compress=True)
+    rotated(path, 1).write_bytes(b"of an earlier daemon\n")
+    with Output() as output, Pipe(output, "api:1", "out", path, limits):
+        await auntil(packed(rotated(path, 1)).exists)
+    assert not rotated(path, 1).exists()
+
+
+async def test_files_age_though_their_workers_are_silent(path, monkeypatch):
+    monkeypatch.setattr("webqx_supervisor.process.output.TIDY", 0.01)
+    day, now = 86_400.0, [86_400.0 - 1]
+    with Output(clock=lambda: now[0]) as output:
+        limits = Logs(max_age=day)
+        with Pipe(output, "api:1", "out", path, limits) as out:
+            out.say(b"eve\n")
+            await auntil(path.exists)
+            now[0] = day
+            await auntil(rotated(path, 1).exists)
+            assert not path.exists()
+
+
+async def test_lines_may_be_json(output, path):
+    reading, writing = os.pipe()
+    limits = Logs(output=LogOutput.JSON)
+    output.attach("api:1", "err", reading, path, limits, Origin("api", 1, 77))
+    os.write(writing, b'say "so"\n')
+    os.close(writing)
+    await output.closed("api:1")
+    said = json.loads(path.read_text())
+    assert re.fullmatch(STAMP[:-1], said.pop("time").encode())
+    assert said == {
+        "stream": "err",
+        "service": "api",
+        "instance": 1,
+        "pid": 77,
+        "line": 'say "so"',
+    }
 
 
 async def test_a_worker_that_floods_does_not_silence_another(output, worker, tmp_path):

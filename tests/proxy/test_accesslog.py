@@ -11,7 +11,7 @@ from webqx_supervisor.proxy.accesslog import AccessLog, Record
 
 def record(log: AccessLog, target: bytes = b"/", *, reason: str = "") -> Record:
     number = log.next_request()
-    return Record(2.5, 2.0, "::1", b"GET", target, 200, 5, "api:1@9", number, 1, reason)
+    return Record(2.5, 2.0, "::1", b"GET", target, 200, 5, "api:1@9", number, 1, reason, "")
 
 
 def open_log(folder: Path, **options) -> AccessLog:

@@ -12,7 +12,7 @@ from webqx_supervisor.model.errors import ConfigError, WebqxError
 HOMES = {
     "start": "manage",
     "status": "show",
-    "logs": "show",
+    "logs": "logs",
     "reload": "manage",
     "scale": "manage",
     "apply": "manage",
@@ -25,6 +25,7 @@ HOMES = {
     "events": "show",
     "why": "show",
     "check": "check",
+    "hash-password": "passwords",
 }
 """The module of each verb, in the order of --help; only the one that is needed is imported."""
 
@@ -43,7 +44,7 @@ class Verbs(click.Group):
         if cmd_name not in HOMES:
             return None
         module = importlib.import_module(f"webqx_supervisor.cli.{HOMES[cmd_name]}")
-        verb: click.Command = getattr(module, cmd_name)
+        verb: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return verb
 
     def invoke(self, ctx: click.Context) -> Any:

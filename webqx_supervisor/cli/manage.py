@@ -74,6 +74,7 @@ def stop(services: tuple[str, ...], file: Path, as_json: bool) -> None:
     else:
         daemon = ["the daemon"] if answer["daemon"] else []
         click.echo(f"stopped {', '.join(answer['stopped'] + daemon)}")
+        _tell_remote(answer, "nothing was stopped there; it gets no requests from here")
 
 
 @click.command()
@@ -105,6 +106,7 @@ def reload(services: tuple[str, ...], file: Path, as_json: bool) -> None:
         click.echo(render.as_json(answer))
     else:
         _tell("reloaded", answer["reloaded"])
+        _tell_remote(answer, "there is nothing to reload here")
     _fail_if_any(answer, "could not be reloaded, its old workers serve on")
 
 
@@ -208,6 +210,11 @@ def _save_instances(file: Path, service: str, instances: int) -> None:
 def _tell(done: str, names: Sequence[str]) -> None:
     if names:
         click.echo(f"{done} {', '.join(names)}")
+
+
+def _tell_remote(answer: Mapping[str, Any], what: str) -> None:
+    for name in answer.get("remote", ()):
+        click.echo(f"{name} is remote: {what}")
 
 
 def _fail_if_any(answer: Mapping[str, Any], what: str) -> None:

@@ -30,7 +30,9 @@ class _Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
+COUNT = click.IntRange(min=0)
 DURATION = _Duration()
+follow_option = click.option("-f", "--follow", is_flag=True, help="Go on as more comes.")
 file_option = click.option(
     "-c",
     "--config",

@@ -54,7 +54,7 @@ def workers(rows: Iterable[Mapping[str, Any]]) -> str:
     )
     all_workers = [(row["name"], worker) for row in rows for worker in row["workers"]]
     lines = table(head, [_worker(name, worker) for name, worker in all_workers]).splitlines()
-    reasons = [worker.get("reason") for _, worker in all_workers]
+    reasons = [_remark(worker) for _, worker in all_workers]
     for line, reason in zip(range(len(reasons), 0, -1), reversed(reasons), strict=True):
         if reason:
             lines.insert(line + 1, click.style(f"  {reason}", dim=True))
@@ -146,12 +146,14 @@ def _state(word: str, *, well: bool = True) -> str:
 
 def _service(row: Mapping[str, Any]) -> tuple[str, ...]:
     up = sum(worker["state"] == "RUNNING" and worker["healthy"] for worker in row["workers"])
-    ports = sorted(worker["port"] for worker in row["workers"] if worker["port"])
+    elsewhere = [worker["remote"] for worker in row["workers"] if worker.get("remote")]
+    here = [worker for worker in row["workers"] if not worker.get("remote")]
+    ports = sorted(worker["port"] for worker in here if worker["port"])
     return (
         row["name"],
         _ended(row) if row["state"] == "EXITED" else _state(row["state"]),
         f"{up}/{row['instances']}",
-        _ports(ports),
+        ", ".join(elsewhere) or _ports(ports),
         _leaf(row["listen"]),
     )
 
@@ -178,6 +180,9 @@ def _worker(service: str, row: Mapping[str, Any]) -> tuple[str, ...]:
     name = f"{service}:{row['instance']}"
     ill = row["state"] == "RUNNING" and not row["healthy"]
     start = (name, _state(row["state"], well=not ill), _or_nothing(row["pid"]))
+    if row.get("remote"):
+        traffic = (str(row["in_flight"]), str(row["requests"]))
+        return (*start, str(row["port"]), *[NOTHING] * 4, *traffic)
     if row["pid"] is None:
         port, restarts = _or_nothing(row["port"]), str(row["restarts"])
         return (*start, port, NOTHING, restarts, NOTHING, NOTHING, NOTHING, NOTHING)
@@ -191,6 +196,13 @@ def _worker(service: str, row: Mapping[str, Any]) -> tuple[str, ...]:
         str(row["in_flight"]),
         str(row["requests"]),
     )
+
+
+def _remark(row: Mapping[str, Any]) -> str:
+    """Return why a worker is down, or gets no requests."""
+    breaker = row.get("breaker")
+    kept_off = f"breaker {breaker}" if breaker not in (None, "closed") else ""
+    return "; ".join(filter(None, (row.get("reason"), kept_off)))
 
 
 def _percent(share: float) -> str:

@@ -1,7 +1,6 @@
 """The verbs that only look."""
 
 import json
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,10 +11,14 @@ import click
 
 from webqx_supervisor.cli import render
 from webqx_supervisor.cli.evidence import evidence
-from webqx_supervisor.cli.options import call, file_option, json_option, stream
-
-COUNT = click.IntRange(min=0)
-follow_option = click.option("-f", "--follow", is_flag=True, help="Go on as more comes.")
+from webqx_supervisor.cli.options import (
+    COUNT,
+    call,
+    file_option,
+    follow_option,
+    json_option,
+    stream,
+)
 
 
 @click.command()
@@ -25,20 +28,6 @@ def status(file: Path, as_json: bool) -> None:
     """Show services, workers, proxies and the daemon."""
     answer = call(file, "GET", "/status")
     click.echo(render.as_json(answer) if as_json else render.status(answer))
-
-
-@click.command()
-@click.argument("worker", required=False, metavar="[SERVICE[:INSTANCE]]")
-@follow_option
-@click.option("-n", "last", type=COUNT, default=100, help="How many lines to begin with.")
-@file_option
-def logs(worker: str | None, follow: bool, last: int, file: Path) -> None:
-    """Show what the workers wrote: of all, of a service, of one worker."""
-    words = {"n": last} | ({"worker": worker} if worker else {}) | ({"follow": 1} if follow else {})
-    with suppress(KeyboardInterrupt):
-        for piece in stream(file, f"/logs?{urlencode(words)}"):
-            sys.stdout.buffer.write(piece)
-            sys.stdout.buffer.flush()
 
 
 @click.command()

@@ -5,11 +5,13 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 
 from webqx_supervisor.config.addresses import collide, port_of
+from webqx_supervisor.config.clients import distrust
 from webqx_supervisor.config.explain import Complaint
 from webqx_supervisor.config.fields import resolved
 from webqx_supervisor.config.life_clashes import life_clashes
 from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean
+from webqx_supervisor.config.remote_clashes import remote_clashes
 from webqx_supervisor.config.route_clashes import Names, route_clashes
 from webqx_supervisor.config.schema import Listener, Service, ServicesToml
 from webqx_supervisor.model.gateway import Policy, Protocol
@@ -23,9 +25,11 @@ def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complai
         if entry.port is not None and entry.instances != 0
     }
     listeners = _listeners(document)
+    yield from remote_clashes(document.services)
     yield from _needs_of_a_port(document.services)
     yield from _ports(spans)
     yield from _addresses(listeners, spans)
+    yield from _distrust(listeners)
     yield from _twice_named(document)
     yield from _dependencies(document.services, names.services)
     yield from life_clashes(document.services)
@@ -47,7 +51,7 @@ def _listeners(document: ServicesToml) -> list[tuple[KeyPath, Listener]]:
 
 def _needs_of_a_port(services: Mapping[str, Service]) -> Iterator[Complaint]:
     for name, entry in services.items():
-        if entry.port is not None:
+        if entry.port is not None or entry.remote:
             continue
         if entry.listen is not None:
             yield ("services", name, "listen"), "needs a `port` for the workers"
@@ -86,6 +90,14 @@ def _addresses(
         if collide(taken, bind):
             where = "the same list" if holder == path else f"{holder[0]}.{holder[1]}"
             yield path, f"{bind} collides with {taken} of {where}"
+
+
+def _distrust(listeners: list[tuple[KeyPath, Listener]]) -> Iterator[Complaint]:
+    for path, entry in listeners:
+        # A listener's path ends at its addresses, a service's at its whole listener.
+        place = path if path[0] == "services" else path[:-1]
+        for key, message in distrust(entry, tcp=entry.protocol is Protocol.TCP):
+            yield (*place, key), message
 
 
 def _twice_named(document: ServicesToml) -> Iterator[Complaint]:

@@ -16,6 +16,7 @@ Complaint = tuple[KeyPath, str]
 _WANTED = {
     "string_type": "text",
     "int_type": "a whole number",
+    "bool_type": "true or false",
     "tuple_type": "a list",
     "dict_type": "a table",
     "model_type": "a table",

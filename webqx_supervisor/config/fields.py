@@ -11,6 +11,8 @@ from typing import TypeVar
 from webqx_supervisor.config.phrases import did_you_mean, found
 from webqx_supervisor.core.wire.cookies import is_cookie_name
 
+NOTHING = object()
+"""Stands for the command of a service that is remote."""
 MAX_PATTERN = r"^max(-[0-9]+)?$"
 
 Number = TypeVar("Number", int, float)
@@ -43,6 +45,8 @@ def listed_texts(value: object) -> list[str]:
 
 def words(value: object) -> list[str]:
     """Split a command as a POSIX shell splits words, without anything else that a shell does."""
+    if value is NOTHING:
+        return []
     if isinstance(value, str):
         try:
             value = shlex.split(value)

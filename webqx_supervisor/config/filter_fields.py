@@ -32,6 +32,13 @@ def field_name(name: str) -> str:
     return name
 
 
+def one_field_name(name: str) -> str:
+    """Take the name of a header."""
+    if "*" in name:
+        raise ValueError(f'wanted the name of one header, like "X-Real-IP"; found {found(name)}')
+    return field_name(name)
+
+
 def field_value(value: str) -> str:
     """Take what a header may say (RFC 9110 5.5): no control characters, nothing beyond Latin-1."""
     if _VALUE.fullmatch(value):

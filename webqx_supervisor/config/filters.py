@@ -4,14 +4,21 @@ They stand in a route, or in a service for all routes that lead to it; what a ro
 counts for that route.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from webqx_supervisor.config import file_fields, units
 from webqx_supervisor.config import filter_fields as fields
-from webqx_supervisor.config import units
-from webqx_supervisor.config.kinds import Duration, Section, Size
+from webqx_supervisor.config.auth import Absolute, WhoMayAsk, auth
+from webqx_supervisor.config.kinds import Duration, Section, Size, Text
+from webqx_supervisor.config.limits import Limits, crowding, rate_limits
+from webqx_supervisor.config.resilience import RetryKey, retry
+from webqx_supervisor.config.telling import Telling
+from webqx_supervisor.core.folders import content_type
 from webqx_supervisor.model import filters as model
+from webqx_supervisor.model import telling
 
 _COMPRESS = model.Compress()
 _CORS = model.Cors()
@@ -92,7 +99,7 @@ _Security = Annotated[
 ]
 
 
-class Filters(Section):
+class Filters(WhoMayAsk, Limits, Telling):
     """What is done with requests beside carrying them."""
 
     cors: Annotated[
@@ -122,33 +129,76 @@ class Filters(Section):
         default_factory=Edits, description="Changes to what the client gets, from whomever."
     )
     security_headers: _Security = False
+    error_pages: dict[Annotated[str, AfterValidator(file_fields.statuses)], Text] = Field(
+        default={},
+        description="Files that people see instead of the proxy's own errors, by status: "
+        '{ "404" = "404.html", "5xx" = "sorry.html" }; {status}, {reason} and {request_id} in them '
+        "are filled in. "
+        "Clients that ask for no HTML get plain text.",
+    )
+    retry: RetryKey = Field(
+        default=None,
+        description="When a request goes to another worker beyond what is done anyway: a list of "
+        "conditions, or all of these; false for never at all.",
+    )
 
 
-def filters(own: Filters, service: Filters | None) -> model.Filters:
-    """Return what counts for a route with these keys of its own, and these of its service."""
-    entry = _Merged(own, service)
+def filters(
+    own: Filters,
+    service: Filters | None,
+    scopes: tuple[str, str],
+    pages: Mapping[str, str],
+    absolute: Absolute,
+) -> model.Filters:
+    """Return what counts for a route with these keys of its own, and these of its service.
+
+    `scopes` are the route's and the service's: what clients are counted for. `pages` holds the
+    texts of error pages; one that is not there has been complained of.
+    """
+    entry = Merged(own, service)
+
+    def scope_of(key: str) -> str:
+        return scopes[0 if entry.is_own(key) else 1]
+
     cors, compress = entry.get("cors"), entry.get("compress")
     return model.Filters(
         access=model.Access(entry.get("allow"), entry.get("deny")),
+        auth=auth(entry.get, absolute),
         cors=model.Cors(**cors.model_dump()) if cors and cors.origins else None,
+        error_pages=tuple(
+            model.ErrorPage(statuses, pages[file], content_type(file.encode()).decode())
+            for statuses, file in entry.get("error_pages").items()
+            if file in pages
+        ),
         compress=model.Compress(**compress.model_dump()) if compress else None,
         request_headers=_edits(entry.get("request_headers")),
         response_headers=_secured(
             _edits(entry.get("response_headers")), entry.get("security_headers")
         ),
+        telling=telling.Telling(**{key: entry.get(key) for key in Telling.model_fields}),
+        retry=retry(entry.get("retry")),
+        limits=rate_limits(entry.get("limits"), scope_of("limits")),
+        crowding=crowding(
+            entry.get("max_in_flight_per_client"), scope_of("max_in_flight_per_client")
+        ),
+        max_body=entry.get("max_body"),
     )
 
 
-class _Merged:
+class Merged:
+    """What counts for a route: what it says itself, else what its service says."""
+
     def __init__(self, own: Filters, service: Filters | None) -> None:
         self._own = own
         self._service = service
 
     def get(self, key: str) -> Any:
         """Return the route's own value if it has one, else its service's."""
-        if key in self._own.model_fields_set or self._service is None:
-            return getattr(self._own, key)
-        return getattr(self._service, key)
+        return getattr(self._own if self.is_own(key) else self._service, key)
+
+    def is_own(self, key: str) -> bool:
+        """Say whether it is the route's own value that counts."""
+        return key in self._own.model_fields_set or self._service is None
 
 
 def _edits(entry: Edits) -> model.Edits:

@@ -13,6 +13,7 @@ _DurationText = Annotated[
     str, Field(pattern=units.DURATION_PATTERN, examples=["5s", "200ms", "1h30m"])
 ]
 _SizeText = Annotated[str, Field(pattern=units.SIZE_PATTERN, examples=["512M", "64k", "1G"])]
+_ShareText = Annotated[str, Field(pattern=units.SHARE_PATTERN, examples=["20%", "50%"])]
 AddressText = Annotated[str, Field(examples=["0.0.0.0:80", "[::]:80"])]
 MaxText = Annotated[str, Field(pattern=fields.MAX_PATTERN, examples=["max", "max-1"])]
 Text = Annotated[str, AfterValidator(fields.without_nul)]
@@ -22,6 +23,8 @@ Duration = Annotated[float, BeforeValidator(units.seconds, json_schema_input_typ
 Timeout = Annotated[Duration, AfterValidator(fields.more_than_zero)]
 Size = Annotated[int, BeforeValidator(units.size, json_schema_input_type=Count | _SizeText)]
 Capacity = Annotated[Size, AfterValidator(fields.more_than_zero)]
+Share = Annotated[float, BeforeValidator(units.share, json_schema_input_type=_ShareText)]
+Part = Annotated[Share, AfterValidator(fields.more_than_zero)]
 Positive = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Name = Annotated[str, AfterValidator(checked_name)]

@@ -24,6 +24,7 @@ class Places:
     wanted: Path
     journal: Path
     deaths: Path
+    keys: Path
     daemon_log: Path
 
     @classmethod
@@ -38,6 +39,7 @@ class Places:
             wanted=state_dir / "wanted.json",
             journal=state_dir / "journal.json",
             deaths=state_dir / "deaths.json",
+            keys=state_dir / "keys.json",
             daemon_log=state_dir / "daemon.log",
         )
 

@@ -5,13 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from webqx_supervisor.config.explain import Complaint
-from webqx_supervisor.config.filters import Filters
+from webqx_supervisor.config.filters import Filters, Merged
+from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean
 from webqx_supervisor.config.routes import Route
-from webqx_supervisor.config.schema import Listener, ServicesToml
+from webqx_supervisor.config.schema import Listener, Service, ServicesToml
 from webqx_supervisor.model.gateway import Protocol
 
-TARGETS = ("service", "redirect", "answer")
+OVER_TCP = ("allow", "deny")
+"""The filters that need no request: addresses are enough."""
+
+PROOFS = ("jwt", "basic_auth", "api_keys")
+"""What makes claims of who asks."""
+
+TARGETS = ("service", "files", "redirect", "answer")
 """What a route may lead to: one of them."""
 
 
@@ -33,12 +40,14 @@ def route_clashes(
             yield ("routes", position, *key), message
     yield from _over_tcp(document, listeners)
     yield from _twice_routed(document)
+    yield from _other_limits_of_one_name(document)
+    yield from _claims_of_nobody(document)
 
 
 def _targets(route: Route) -> Iterator[tuple[tuple[str, ...], str]]:
     named = [key for key in TARGETS if getattr(route, key) is not None]
     if not named:
-        yield (), "leads nowhere: name a `service`, a `redirect` or an `answer`"
+        yield (), "leads nowhere: name a `service`, `files`, a `redirect` or an `answer`"
     for key in named[1:]:
         yield (key,), f"the route leads to its `{named[0]}` already"
     if route.service is None:
@@ -68,8 +77,12 @@ def _unknown_targets(document: ServicesToml, names: Names) -> Iterator[Complaint
             if name not in names.services:
                 hint = did_you_mean(name, names.services)
                 yield ("routes", position, key), f"no service `{name}`{hint}"
-            elif name in document.services and document.services[name].port is None:
+            elif name in document.services and not _has_address(document.services[name]):
                 yield ("routes", position, key), f"service `{name}` has no `port` to send to"
+
+
+def _has_address(service: Service) -> bool:
+    return service.port is not None or bool(service.remote)
 
 
 def _over_tcp(
@@ -78,12 +91,14 @@ def _over_tcp(
     """Name what needs a request where there is none, in routes and in services behind listeners."""
     for position, route in enumerate(document.routes):
         if _is_tcp(listeners.get(route.listener)):
-            for key in sorted(route.model_fields_set - {"listener", "service", "backup"}):
+            for key in sorted(
+                route.model_fields_set - {"listener", "service", "backup", *OVER_TCP}
+            ):
                 message = f"listener `{route.listener}` is tcp, where there is no {key} to go by"
                 yield ("routes", position, key), message
     for name, entry in document.services.items():
         if _is_tcp(entry.listen):
-            for key in sorted(entry.model_fields_set & set(Filters.model_fields)):
+            for key in sorted(entry.model_fields_set & set(Filters.model_fields) - set(OVER_TCP)):
                 yield ("services", name, key), "has no meaning for a service behind tcp"
 
 
@@ -111,6 +126,40 @@ def _twice_routed(document: ServicesToml) -> Iterator[Complaint]:
             yield ("routes", position), f"{_requests(route)} go to {seen[key]} already"
         else:
             seen[key] = f"service `{route.service}`" if route.service else "another route"
+
+
+def _other_limits_of_one_name(document: ServicesToml) -> Iterator[Complaint]:
+    entries: list[tuple[KeyPath, Filters]] = [
+        *((("services", name), entry) for name, entry in document.services.items()),
+        *((("routes", position), route) for position, route in enumerate(document.routes)),
+    ]
+    seen: dict[str, str] = {}
+    for path, entry in entries:
+        for limit in entry.limits:
+            if limit.name is not None and seen.setdefault(limit.name, limit.what) != limit.what:
+                message = f"`{limit.name}` is {seen[limit.name]} elsewhere, and {limit.what} here"
+                yield (*path, "limits"), message
+
+
+def _claims_of_nobody(document: ServicesToml) -> Iterator[Complaint]:
+    """Name limits by a claim where nobody proves who he is."""
+    ways: list[tuple[KeyPath, Filters, Filters | None]] = [
+        *(
+            (("services", name), entry, None)
+            for name, entry in document.services.items()
+            if entry.listen is not None
+        ),
+        *(
+            (("routes", position), route, document.services.get(route.service or ""))
+            for position, route in enumerate(document.routes)
+        ),
+    ]
+    for path, own, service in ways:
+        entry = Merged(own, service)
+        by_claim = any(limit.by.startswith("claim:") for limit in entry.get("limits"))
+        if by_claim and not any(entry.get(key) for key in PROOFS):
+            message = "a limit by claim needs `jwt`, `basic_auth` or `api_keys` beside it"
+            yield (*path, "limits"), message
 
 
 def _requests(route: Route) -> str:

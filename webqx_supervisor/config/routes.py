@@ -4,12 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from webqx_supervisor.config import fields, filter_fields
+from webqx_supervisor.config import fields, file_fields, filter_fields
 from webqx_supervisor.config.filters import Fields, FieldValue, Filters, Methods
-from webqx_supervisor.config.kinds import Name, Section
+from webqx_supervisor.config.kinds import Name, Section, Text
 from webqx_supervisor.model import gateway
 
 _ANSWER = gateway.FixedAnswer()
+_FILES = gateway.Files("")
 
 UrlPath = Annotated[str, AfterValidator(fields.url_path)]
 
@@ -35,6 +36,48 @@ class FixedAnswer(Section):
     body: str = Field(default=_ANSWER.body, description="The text.")
     content_type: FieldValue = Field(
         default=_ANSWER.content_type, description="What kind of text it is."
+    )
+
+
+InnerFile = Annotated[str, AfterValidator(file_fields.inner_file)]
+CachePattern = Annotated[str, AfterValidator(file_fields.cache_pattern)]
+CacheControl = Annotated[str, AfterValidator(file_fields.cache_control)]
+
+
+class Files(Section):
+    """A folder whose files are the answers; text alone is `folder`."""
+
+    folder: Text = Field(
+        description="The folder, seen from the folder of this file. What `path` of the route names "
+        "is no part of the files' names."
+    )
+    index: Annotated[tuple[InnerFile, ...], Field(strict=False)] = Field(
+        default=_FILES.index, description="What answers for a folder; the first that is there."
+    )
+    fallback: InnerFile | None = Field(
+        default=None,
+        description="What answers for pages that are not there: the page of a front end that knows "
+        "by itself what its addresses mean.",
+    )
+    cache: Annotated[
+        dict[CachePattern, CacheControl],
+        BeforeValidator(file_fields.cache_table, json_schema_input_type=str | dict[str, str]),
+    ] = Field(
+        default=dict(_FILES.cache),
+        description='How long browsers keep a file without asking: "1h", "1y immutable", '
+        '"no-cache" or "no-store"; or a table by pattern, { "*.html" = "no-cache", '
+        '"/assets/*" = "1y" }, of which the longest that fits counts.',
+    )
+    precompressed: bool = Field(
+        default=_FILES.precompressed,
+        description="Clients that take it get FILE.br, FILE.zst or FILE.gz if it is there.",
+    )
+    hidden: bool = Field(
+        default=_FILES.hidden,
+        description="Files whose names begin with a dot are served too; `.well-known` always is.",
+    )
+    listing: bool = Field(
+        default=_FILES.listing, description="A folder without index is answered with its content."
     )
 
 
@@ -76,6 +119,10 @@ class Lead(Section):
         FixedAnswer | None,
         BeforeValidator(filter_fields.answer_table, json_schema_input_type=str | int | FixedAnswer),
     ] = Field(default=None, description="Answers always the same.")
+    files: Annotated[
+        Files | None,
+        BeforeValidator(file_fields.files_table, json_schema_input_type=str | Files),
+    ] = Field(default=None, description="Answers with the files of a folder.")
     strip_prefix: bool = Field(
         default=False, description="The worker sees the path without what `path` names."
     )
@@ -85,4 +132,4 @@ class Lead(Section):
 
 
 class Route(Filters, Lead):
-    """Which requests of a listener go where: to a service, a redirect or a fixed answer."""
+    """Which requests of a listener go where: to a service, files, a redirect or an answer."""

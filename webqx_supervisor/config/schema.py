@@ -6,11 +6,12 @@ rule here looks at a second entry of the file, or at the machine.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
-from webqx_supervisor.config import fields, units
+from webqx_supervisor.config import fields, resilience_fields, units
+from webqx_supervisor.config.clients import Trust
 from webqx_supervisor.config.filters import Filters
 from webqx_supervisor.config.kinds import (
     AddressText,
@@ -30,6 +31,7 @@ from webqx_supervisor.config.kinds import (
     Timeout,
 )
 from webqx_supervisor.config.life import Life
+from webqx_supervisor.config.resilience import Resilience
 from webqx_supervisor.config.restart_keys import Restart, restart_table
 from webqx_supervisor.config.routes import Route
 from webqx_supervisor.model import gateway, service
@@ -118,13 +120,38 @@ class Stop(Section):
 
 
 class Logs(Section):
-    """The files that a worker's output goes to."""
+    """Where a worker's output goes."""
 
+    streams: Annotated[service.LogStreams, Field(strict=False)] = Field(
+        default=_LOGS.streams,
+        description='Whether stdout and stderr share a file ("merged") or have one each.',
+    )
+    output: Annotated[service.LogOutput, Field(strict=False)] = Field(
+        default=_LOGS.output,
+        description="What is written: files of stamped lines, files of JSON lines, or nothing but "
+        "entries of journald; where that takes none, the lines go to the files.",
+    )
+    format: Annotated[service.LogFormat, Field(strict=False)] = Field(
+        default=_LOGS.format,
+        description="In which form the worker writes its lines: `logs` finds the level in it.",
+    )
     max_size: Capacity = Field(
         default=units.size_as_written(_LOGS.max_size),
         description="The size at which a log file is rotated.",
     )
+    max_age: Duration = Field(
+        default=units.as_written(_LOGS.max_age),
+        description='Log files are rotated at every whole such time of UTC, "1d" at midnight; '
+        "0 means for their size alone.",
+    )
+    compress: bool = Field(
+        default=_LOGS.compress, description="Whether rotated files are compressed, with gzip."
+    )
     keep: Count = Field(default=_LOGS.keep, description="How many rotated files are kept.")
+    keep_for: Duration = Field(
+        default=units.as_written(_LOGS.keep_for),
+        description="Rotated files whose last line is older are removed; 0 means none for its age.",
+    )
 
 
 class Forward(Section):
@@ -199,7 +226,7 @@ class Balance(Section):
     )
 
 
-class Listener(Section):
+class Listener(Trust):
     """Addresses that the proxies accept on, and what they grant the clients there."""
 
     bind: Binds = Field(description="A port of 127.0.0.1, an address with its port, or a list.")
@@ -248,7 +275,8 @@ class Program(Section):
 
     command: Command = Field(
         description="The program and its arguments: a list, or text that is split like a shell "
-        "does and run without one; `{port}`, `{instance}` and `{service}` are filled in.",
+        "does and run without one; `{port}`, `{instance}` and `{service}` are filled in. Every "
+        "service has it, or is `remote`.",
     )
     cwd: Text = Field(
         default=".",
@@ -313,8 +341,12 @@ class Program(Section):
     )
 
 
-class Service(Filters, Life, Program):
-    """One program, as many workers of it as wanted, on sequential ports."""
+class Service(Filters, Resilience, Life, Program):
+    """One program, as many workers of it as wanted, on sequential ports; or where it is remote."""
+
+    model_config = ConfigDict(json_schema_extra=resilience_fields.command_or_remote)
+
+    _elsewhere = model_validator(mode="before")(resilience_fields.nothing_to_run)
 
 
 class ServicesToml(Section):

@@ -4,20 +4,26 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from webqx_supervisor.config import life, schema
+from webqx_supervisor.config.auth_check import auth_problems
 from webqx_supervisor.config.clashes import clashes
+from webqx_supervisor.config.clients import Trust, trust
 from webqx_supervisor.config.env_files import read_env_files
 from webqx_supervisor.config.explain import Complaint, read
 from webqx_supervisor.config.fields import resolved
 from webqx_supervisor.config.filters import filters
 from webqx_supervisor.config.lines import KeyPath, dotted, key_lines
 from webqx_supervisor.config.names import default_daemon_name
+from webqx_supervisor.config.resilience import breaker
 from webqx_supervisor.config.route_clashes import Names
-from webqx_supervisor.config.routes import Route
+from webqx_supervisor.config.route_files import absolute, read_route_files
+from webqx_supervisor.config.routes import Files, Route
 from webqx_supervisor.config.syntax import load
+from webqx_supervisor.core.credentials import reserved
 from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.model import gateway, service
 from webqx_supervisor.model.config import Config
@@ -45,8 +51,14 @@ def parse(text: str, file: str, cpus: int, read_text: ReadText = read_file) -> C
     for path, message in clashes(reading.document, _names(data), cpus):
         complaints.append((_in_file(path, reading.routes), message))
     where = Path(os.path.abspath(file))  # noqa: PTH100 - links are not followed, see default_daemon_name
+    files = read_route_files(reading.document, where.parent)
+    complaints += ((_in_file(path, reading.routes), message) for path, message in files.complaints)
     services = _Services(where.parent, cpus, read_text, complaints)
-    config = _config(reading.document, where, services)
+    for path, message in auth_problems(
+        reading.document, _names(data), partial(absolute, where.parent), read_text
+    ):
+        complaints.append((_in_file(path, reading.routes), message))
+    config = _config(reading.document, where, services, files.pages)
     if complaints:
         raise ConfigError(_problems(complaints, key_lines(text), file))
     return config
@@ -119,7 +131,7 @@ class _Services:
             name=name,
             command=entry.command,
             cwd=self._cwd(name, entry.cwd),
-            instances=resolved(entry.instances, self._cpus),
+            instances=len(entry.remote) or resolved(entry.instances, self._cpus),
             port=entry.port,
             env=self._env(name, entry),
             health=service.Health(**entry.health.model_dump()),
@@ -133,6 +145,7 @@ class _Services:
             rolling=life.rolling(entry),
             hooks=life.hooks(entry),
             watch=self._watch(name, entry.watch),
+            remote=entry.remote,
         )
 
     def proxies(self, wanted: int | str) -> int:
@@ -160,11 +173,12 @@ class _Services:
         return tuple((values | entry.env).items())
 
     def _absolute(self, written: str) -> str:
-        path = self._folder / os.path.expanduser(written)  # noqa: PTH111 - an unknown ~user is no error
-        return os.path.normpath(path)
+        return absolute(self._folder, written)
 
 
-def _config(document: schema.ServicesToml, file: Path, services: _Services) -> Config:
+def _config(
+    document: schema.ServicesToml, file: Path, services: _Services, pages: Mapping[str, str]
+) -> Config:
     own = [(n, entry.listen) for n, entry in document.services.items() if entry.listen is not None]
     return Config(
         name=document.daemon.name or default_daemon_name(file),
@@ -172,9 +186,9 @@ def _config(document: schema.ServicesToml, file: Path, services: _Services) -> C
         proxies=services.proxies(document.daemon.proxies),
         services=tuple(services.service(n, entry) for n, entry in document.services.items()),
         listeners=tuple(_listener(n, entry) for n, entry in (*own, *document.listeners.items())),
-        routes=(
-            *(_route(route, document) for route in document.routes),
-            *(_own_route(name, document.services[name]) for name, _ in own),
+        routes=reserved(
+            *(_route(route, document, file.parent, pages) for route in document.routes),
+            *(_own_route(name, document.services[name], file.parent, pages) for name, _ in own),
         ),
         forwardings=tuple(
             (name, gateway.Forwarding(**entry.forward.model_dump()))
@@ -183,11 +197,19 @@ def _config(document: schema.ServicesToml, file: Path, services: _Services) -> C
         balances=tuple(
             (name, _balance(entry.balance)) for name, entry in document.services.items()
         ),
+        breakers=tuple(
+            (name, breaker(entry.breaker))
+            for name, entry in document.services.items()
+            if entry.breaker is not None
+        ),
     )
 
 
-def _route(entry: Route, document: schema.ServicesToml) -> gateway.Route:
+def _route(
+    entry: Route, document: schema.ServicesToml, folder: Path, pages: Mapping[str, str]
+) -> gateway.Route:
     service = document.services.get(entry.service) if entry.service is not None else None
+    scopes = (_scope(entry), _service_scope(entry.service or ""))
     return gateway.Route(
         listener=entry.listener,
         service=entry.service or "",
@@ -201,14 +223,44 @@ def _route(entry: Route, document: schema.ServicesToml) -> gateway.Route:
         rewrite=entry.rewrite,
         redirect=gateway.Redirect(**entry.redirect.model_dump()) if entry.redirect else None,
         answer=gateway.FixedAnswer(**entry.answer.model_dump()) if entry.answer else None,
-        filters=filters(entry, service),
+        files=_files(entry.files, folder) if entry.files else None,
+        filters=filters(entry, service, scopes, pages, partial(absolute, folder)),
         name=entry.name or "",
     )
 
 
-def _own_route(name: str, entry: schema.Service) -> gateway.Route:
+def _files(entry: Files, folder: Path) -> gateway.Files:
+    return gateway.Files(
+        folder=absolute(folder, entry.folder),
+        index=entry.index,
+        fallback=entry.fallback or "",
+        cache=tuple(entry.cache.items()),
+        precompressed=entry.precompressed,
+        hidden=entry.hidden,
+        listing=entry.listing,
+    )
+
+
+def _own_route(
+    name: str, entry: schema.Service, folder: Path, pages: Mapping[str, str]
+) -> gateway.Route:
     """Return the route of a service's `listen`."""
-    return gateway.Route(listener=name, service=name, filters=filters(entry, None))
+    scope = _service_scope(name)
+    return gateway.Route(
+        listener=name,
+        service=name,
+        filters=filters(entry, None, (scope, scope), pages, partial(absolute, folder)),
+    )
+
+
+def _scope(entry: Route) -> str:
+    """Return what only requests for this route are counted under, whatever else changes of it."""
+    where = (entry.listener, entry.host, entry.pattern or entry.path)
+    return f"route {where} {sorted(entry.methods)} {sorted(entry.headers.items())}"
+
+
+def _service_scope(name: str) -> str:
+    return f"service {name}"
 
 
 def _restart(entry: schema.Service) -> service.RestartPolicy:
@@ -230,11 +282,14 @@ def _balance(entry: schema.Balance) -> gateway.Balance:
 
 
 def _listener(name: str, entry: schema.Listener) -> gateway.Listener:
-    limits = gateway.Limits(**entry.model_dump(exclude={"bind", "protocol"}))
-    return gateway.Listener(name, entry.bind, entry.protocol, limits)
+    others = {"bind", "protocol", *Trust.model_fields}
+    limits = gateway.Limits(**entry.model_dump(exclude=others))
+    return gateway.Listener(name, entry.bind, entry.protocol, limits, trust(entry))
 
 
 def _missing(entry: service.Service) -> str | None:
+    if entry.remote:
+        return None
     program = fill(entry.command[0], service=entry.name, instance=1, port=entry.port)
     if "/" in program:
         path = Path(entry.cwd, program)

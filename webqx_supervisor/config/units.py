@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them, and back. Numbers are seconds and bytes."""
+"""Durations, sizes and shares as people write them, and back: seconds, bytes and parts of 1."""
 
 import math
 import re
@@ -8,11 +8,13 @@ from webqx_supervisor.config.phrases import found
 
 DURATION_PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$"
 SIZE_PATTERN = r"^[0-9]+[kKmMgGtT]?$"
+SHARE_PATTERN = r"^[0-9]{1,3}(\.[0-9]+)?%$"
 
 _DURATION = re.compile(DURATION_PATTERN)
 _DURATION_PART = re.compile(r"([0-9.]+)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(SIZE_PATTERN)
+_SHARE = re.compile(SHARE_PATTERN)
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -65,3 +67,17 @@ def size_text(value: int) -> str:
         if value and value % _BYTES[unit.lower()] == 0:
             return f"{value // _BYTES[unit.lower()]}{unit}"
     return str(value)
+
+
+def share(value: object) -> float:
+    """Read "50%" as 0.5. Raises ValueError naming the wanted form."""
+    if isinstance(value, str) and _SHARE.fullmatch(value):
+        part = float(value[:-1]) / 100
+        if part <= 1:
+            return part
+    raise ValueError(f'wanted a share from "0%" to "100%", like "20%"; found {found(value)}')
+
+
+def share_text(value: float) -> Any:
+    """Write the model's default as the file would: 0.5 is "50%"."""
+    return f"{value * 100:.12g}%"

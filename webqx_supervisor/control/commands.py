@@ -77,8 +77,16 @@ COMMANDS = (
         "logs",
         "GET",
         "/logs",
-        "Print the last n lines of one worker, one service or all; with follow=1 go on.",
+        "Print the last n lines, at most 1000, of workers and services (`api:1,web`; none named: "
+        "all); with follow=1 go on.",
         query=("worker?", "n?", "follow?"),
+    ),
+    Command(
+        "logfiles",
+        "GET",
+        "/logfiles",
+        "Say in which files, and in which form, the lines of workers and services are.",
+        query=("worker?",),
     ),
     Command(
         "describe",

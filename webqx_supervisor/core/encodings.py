@@ -4,6 +4,7 @@ A client that says nothing may be given anything by the standard, but gets what 
 can decode say so.
 """
 
+import functools
 import re
 from collections.abc import Sequence
 
@@ -42,6 +43,16 @@ def choose(accepted: bytes | None, offered: Sequence[bytes]) -> bytes | None:
         if like > most:
             best, most = coding, like
     return best if most >= likes.get(b"identity", 0.0) else None
+
+
+@functools.lru_cache(maxsize=256)  # browsers have few
+def ranked(accepted: bytes | None, offered: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Return all codings that would be chosen, were the ones before them not there."""
+    left, order = list(offered), []
+    while (best := choose(accepted, left)) is not None:
+        order.append(best)
+        left.remove(best)
+    return tuple(order)
 
 
 def is_compressible(content_type: bytes) -> bool:

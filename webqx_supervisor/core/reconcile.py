@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import UsageError
 from webqx_supervisor.model.gateway import Balance, Forwarding, Route
+from webqx_supervisor.model.resilience import Breaker
 from webqx_supervisor.model.service import Service
 
 
@@ -197,12 +198,18 @@ def _comes(old: Config, new: Config) -> Iterator[Change]:
 
 
 def _seen_by_process(service: Service) -> tuple[object, ...]:
-    env = dict(service.env)
-    return service.command, service.cwd, env, service.port, service.kind, service.schedule
+    env, place = dict(service.env), (service.cwd, service.port, service.remote)
+    return service.command, place, env, service.kind, service.schedule
 
 
-def _gateway(config: Config, service: str) -> tuple[Forwarding, Balance, frozenset[Route]]:
+def _gateway(
+    config: Config, service: str
+) -> tuple[Forwarding, Balance, Breaker | None, frozenset[Route]]:
     """Return how requests come to a service: its policies, and the routes that lead to it."""
     routes = (route for route in config.routes if service in (route.service, route.backup))
-    forwarding = dict(config.forwardings).get(service, Forwarding())
-    return forwarding, dict(config.balances).get(service, Balance()), frozenset(routes)
+    return (
+        dict(config.forwardings).get(service, Forwarding()),
+        dict(config.balances).get(service, Balance()),
+        dict(config.breakers).get(service),
+        frozenset(routes),
+    )

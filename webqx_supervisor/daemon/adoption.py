@@ -28,6 +28,7 @@ from webqx_supervisor.model.service import Service, Stop
 from webqx_supervisor.model.status import WorkerState
 from webqx_supervisor.process import salvage, spawn, table, tree
 from webqx_supervisor.process.identity import Identity, boot_id
+from webqx_supervisor.process.lines import Origin
 
 log = logging.getLogger(__name__)
 
@@ -115,12 +116,13 @@ class Adoption:
         service: Service,
         resources: Resources,
     ) -> None:
+        origin = Origin(service.name, entry.instance, entry.pid)
         for stream in STREAMS:
             kept = self._inherited.pop(stored_name(entry.cookie, stream), [])
             if not kept and process is not None:
                 kept = self._salvage(process, entry.cookie, stream)
             for number in kept:
-                collect(service, entry.instance, entry.cookie, stream, number, resources)
+                collect(service, origin, entry.cookie, stream, number, resources)
 
     def _salvage(self, process: spawn.Process, cookie: str, stream: str) -> list[int]:
         """Read on where nobody reads any more: else whatever the worker writes fails."""

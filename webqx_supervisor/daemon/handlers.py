@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -82,6 +82,7 @@ class Handlers:
             "/describe": self._describe,
             "/events": self._events,
             "/logs": self._show_logs,
+            "/logfiles": self._log_files,
             "/start": self._start,
             "/stop": self._stop,
             "/restart": self._restart,
@@ -159,10 +160,13 @@ class Handlers:
                 await self._registry.next_change()
 
     async def _show_logs(self, call: Call) -> Stream:
-        n = _number(call, "n", LINES)
-        files = self._logs.files(call.query.get("worker", ""))
-        pieces = self._logs.on(files, n) if "follow" in call.query else self._logs.last(files, n)
+        n, which = _number(call, "n", LINES), call.query.get("worker", "")
+        files = self._logs.files(which)
+        pieces = self._logs.on(which, n) if "follow" in call.query else self._logs.last(files, n)
         return Stream("text/plain; charset=utf-8", pieces)
+
+    async def _log_files(self, call: Call) -> Reply:
+        return Reply({"workers": self._logs.workers(call.query.get("worker", ""))})
 
     async def _start(self, call: Call) -> Reply:
         fresh = bool(_body(call, "services", "fresh").get("fresh", False))
@@ -178,7 +182,7 @@ class Handlers:
         if not _names(call):
             return Reply({"stopped": names, "daemon": True}, after=self._whole.shut_down)
         await self._services.stop(supervisors)
-        return Reply({"stopped": names, "daemon": False})
+        return Reply({"stopped": names, "daemon": False, "remote": _remote(supervisors)})
 
     async def _restart(self, call: Call) -> Reply:
         supervisors = self._named(call, "restart")
@@ -187,15 +191,20 @@ class Handlers:
 
     async def _reload(self, call: Call) -> Reply:
         supervisors = self._named(call, "reload")
+        remote = _remote(supervisors)
+        supervisors = [each for each in supervisors if each.service.name not in remote]
         failures = await self._services.reload(supervisors)
         failed = {failure.name for failure in failures}
         names = [supervisor.service.name for supervisor in supervisors]
         done = [name for name in names if name not in failed]
-        return Reply({"reloaded": done, "failed": to_plain(failures)})
+        return Reply({"reloaded": done, "failed": to_plain(failures), "remote": remote})
 
     async def _scale(self, call: Call) -> Reply:
         body = _body(call, "service", "instances")
         (supervisor,) = self._services.named([str(body.get("service", ""))])
+        if supervisor.service.remote:
+            name = supervisor.service.name
+            raise UsageError(f"{name} is remote: it has the addresses that services.toml names")
         before = supervisor.wanted
         wanted = resolve_instances(str(body.get("instances", "")), before, os.cpu_count() or 1)
         self._registry.tell(
@@ -253,6 +262,11 @@ class Handlers:
             failure = failures.get(name, Failure(name, ""))
             rows.append({**to_plain(failure), "state": supervisor.state})
         return Reply({"services": rows, "failed": list(failures)})
+
+
+def _remote(supervisors: Iterable[Supervisor]) -> list[str]:
+    """Return the names of those that run elsewhere."""
+    return [each.service.name for each in supervisors if each.service.remote]
 
 
 def _change_row(change: Change) -> dict[str, Any]:

@@ -4,7 +4,7 @@ A hook runs as the worker does: its folder, its environment, its log. It has its
 nothing it started outlives it.
 """
 
-from dataclasses import dataclass
+from typing import Protocol
 
 import trio
 
@@ -13,17 +13,21 @@ from webqx_supervisor.daemon.launch import Resources, Started
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.exits import Exit
 from webqx_supervisor.model.service import Service
+from webqx_supervisor.model.status import WorkerState
 from webqx_supervisor.process import tree
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """For which worker a hook runs; `pid` is its process, None before it has one."""
+class Place(Protocol):
+    """What this file asks of a worker."""
 
     service: Service
     instance: int
     port: int | None
-    pid: int | None
+    state: WorkerState
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, None before it has one."""
 
 
 class HookFailed(CannotStart):
@@ -54,6 +58,23 @@ async def run(name: str, place: Place, resources: Resources) -> None:
         raise HookFailed(f"{name} was not done within {limit:g} s", lines)
     if ended.code != 0:
         raise HookFailed(": ".join([f"{name} {ended}", *lines[-1:]]), lines)
+
+
+async def attempt(name: str, place: Place, resources: Resources) -> None:
+    """Do the same where a failure is only told."""
+    try:
+        await run(name, place, resources)
+    except HookFailed as error:
+        service, instance = place.service.name, place.instance
+        resources.registry.tell(
+            "failed", str(error), service=service, instance=instance, pid=place.pid
+        )
+
+
+async def once_ready(place: Place, resources: Resources) -> None:
+    """Attempt `after_ready` as soon as the worker is so."""
+    await resources.registry.until(lambda: place.state is WorkerState.RUNNING)
+    await attempt("after_ready", place, resources)
 
 
 async def _until_over(

@@ -18,8 +18,9 @@ from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.link import Count
-from webqx_supervisor.model.service import Service
+from webqx_supervisor.model.service import LogStreams, Service
 from webqx_supervisor.process import portowner, spawn
+from webqx_supervisor.process.lines import Origin
 from webqx_supervisor.process.output import Output
 from webqx_supervisor.process.tree import COOKIE_VARIABLE
 
@@ -63,9 +64,12 @@ class Started:
     """The same as Unix time."""
 
 
-def log_file(logs: Path, service: str, instance: int) -> Path:
-    """Return where the output of this worker is kept, by all its generations."""
-    return logs / f"{service}-{instance}.log"
+def log_file(logs: Path, service: str, instance: int, stream: str = "") -> Path:
+    """Return where the output of this worker is kept, by all its generations.
+
+    With a `stream`, where that one is kept while the streams have files of their own.
+    """
+    return logs / f"{service}-{instance}{'.' * bool(stream)}{stream}.log"
 
 
 def stored_name(cookie: str, stream: str) -> str:
@@ -117,18 +121,20 @@ async def begin(
     finally:
         for _, writing in pipes.values():
             os.close(writing)
+    origin = Origin(service.name, instance, process.pid)
     for stream, (reading, _) in pipes.items():
         resources.store.push(stored_name(cookie, stream), reading)
-        collect(service, instance, cookie, stream, reading, resources)
+        collect(service, origin, cookie, stream, reading, resources)
     return Started(process, cookie, trio.current_time(), time.time())
 
 
 def collect(
-    service: Service, instance: int, cookie: str, stream: str, reading: int, resources: Resources
+    service: Service, origin: Origin, cookie: str, stream: str, reading: int, resources: Resources
 ) -> None:
     """Write what comes out of the pipe `reading` to the worker's log file; owns the descriptor."""
-    path = log_file(resources.logs, service.name, instance)
-    resources.output.attach(cookie, stream, reading, path, service.logs)
+    apart = service.logs.streams is LogStreams.APART
+    path = log_file(resources.logs, service.name, origin.instance, stream if apart else "")
+    resources.output.attach(cookie, stream, reading, path, service.logs, origin)
 
 
 async def forget(cookie: str, resources: Resources) -> list[str]:

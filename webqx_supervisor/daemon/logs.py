@@ -1,17 +1,25 @@
 """Which log files a `logs` command means, and their lines as a stream of pieces."""
 
+import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
+from typing import Any
 
 import trio
 
-from webqx_supervisor.daemon.launch import log_file
+from webqx_supervisor.daemon.launch import STREAMS, log_file
 from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.model.errors import NoSuchService, UsageError
-from webqx_supervisor.process.follow import follow, last_lines
+from webqx_supervisor.model.service import LogStreams
+from webqx_supervisor.process.follow import follow
+from webqx_supervisor.process.lines import moment
 from webqx_supervisor.process.output import Output
+from webqx_supervisor.process.reading import last_lines
+
+MOST_LINES = 1000
+"""How many lines this process looks back for; the command line reads the files itself."""
 
 
 class LogReader:
@@ -22,45 +30,74 @@ class LogReader:
         self._output = output
         self._services = services
 
-    def files(self, which: str) -> dict[str, Path]:
-        """Return label -> file for `api`, `api:1` or "" (all). Raises NoSuchService, UsageError.
+    def workers(self, which: str) -> list[dict[str, Any]]:
+        """Return a row for each worker of `api`, `api:1`, "api:1,web" or "" (all), with its files.
 
-        The label is what stands before each line; a single worker needs none. A worker that was
-        scaled away can be named as long as its file is there.
+        Raises NoSuchService, UsageError. A worker that was scaled away can be named as long as a
+        file of it is there.
         """
-        name, _, number = which.partition(":")
-        supervisors = self._services.named([name] if which else [])
-        if number:
-            return {"": self._file(supervisors[0], number)}
-        workers = sorted(
-            {(each.service.name, instance) for each in supervisors for instance in _present(each)}
-        )
+        found: dict[tuple[str, int], Supervisor] = {}
+        for word in which.split(","):
+            name, _, number = word.partition(":")
+            for supervisor in self._services.named([name] if word else []):
+                instances = [self._known(supervisor, number)] if number else _present(supervisor)
+                found |= {(supervisor.service.name, each): supervisor for each in instances}
+        return [
+            {
+                "service": name,
+                "instance": instance,
+                "format": supervisor.service.logs.format,
+                "output": supervisor.service.logs.output,
+                "files": [str(path) for path in self._files(supervisor, instance)],
+            }
+            for (name, instance), supervisor in sorted(found.items(), key=lambda each: each[0])
+        ]
+
+    def files(self, which: str) -> dict[Path, str]:
+        """Return the files of `workers`, each with the label before its lines; one needs none."""
+        workers = self.workers(which)
         return {
-            f"{service}:{instance} | " if len(workers) > 1 else "": log_file(
-                self._folder, service, instance
-            )
-            for service, instance in workers
+            Path(path): f"{row['service']}:{row['instance']} | " if len(workers) > 1 else ""
+            for row in workers
+            for path in row["files"]
         }
 
-    async def last(self, files: Mapping[str, Path], n: int) -> AsyncIterator[bytes]:
+    async def last(self, files: Mapping[Path, str], n: int) -> AsyncIterator[bytes]:
         """Yield the last `n` lines of `files` together."""
-        yield b"".join(await trio.to_thread.run_sync(last_lines, files, n))
+        yield b"".join(await trio.to_thread.run_sync(last_lines, files, min(n, MOST_LINES)))
 
-    async def on(self, files: Mapping[str, Path], n: int) -> AsyncIterator[bytes]:
-        """Yield the last `n` lines of `files` together, and then for ever what comes."""
+    async def on(self, which: str, n: int) -> AsyncIterator[bytes]:
+        """Yield the last `n` lines of `which` together, and then for ever what comes."""
+        now = moment(time.time())
+
+        def find() -> dict[Path, str]:
+            with suppress(NoSuchService):  # removed since
+                return self.files(which)
+            return {}
+
         with self._output.subscribe() as changed:
-            async with aclosing(follow(files, changed, n)) as pieces:
+            lines = follow(find, changed, min(n, MOST_LINES), lambda: self._output.attached, now)
+            async with aclosing(lines) as pieces:
                 async for piece in pieces:
                     yield piece
 
-    def _file(self, supervisor: Supervisor, number: str) -> Path:
+    def _files(self, supervisor: Supervisor, instance: int) -> list[Path]:
+        """Return the files that its lines go to now, and those that they once went to."""
+        service = supervisor.service
+        merged = log_file(self._folder, service.name, instance)
+        apart = [log_file(self._folder, service.name, instance, stream) for stream in STREAMS]
+        now = apart if service.logs.streams is LogStreams.APART else [merged]
+        return [*now, *(path for path in (merged, *apart) if path not in now and path.exists())]
+
+    def _known(self, supervisor: Supervisor, number: str) -> int:
         name = supervisor.service.name
         if not number.isdecimal():
             raise UsageError(f"{name}:{number} is no worker; write it as {name}:1")
-        file = log_file(self._folder, name, int(number))
-        if int(number) not in _present(supervisor) and not file.exists():
+        if int(number) not in _present(supervisor) and not any(
+            path.exists() for path in self._files(supervisor, int(number))
+        ):
             raise NoSuchService(f"{name} has no worker {number}")
-        return file
+        return int(number)
 
 
 def _present(supervisor: Supervisor) -> set[int]:

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import trio
@@ -21,9 +22,11 @@ from webqx_supervisor.core.reconcile import Change
 from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
 from webqx_supervisor.daemon.compile import compile_apart
+from webqx_supervisor.daemon.credentials import CredentialStore
 from webqx_supervisor.daemon.entries import entry
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.handlers import Handlers, Pulse
+from webqx_supervisor.daemon.keyfetch import Fetcher
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.logs import LogReader
 from webqx_supervisor.daemon.orphans import Orphans
@@ -37,12 +40,20 @@ from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.statefolder import StateFolder
 from webqx_supervisor.daemon.status import Survey
 from webqx_supervisor.model.errors import WebqxError
-from webqx_supervisor.model.gateway import Table
-from webqx_supervisor.model.link import Lost, Survived
+from webqx_supervisor.model.gateway import Table, read_worker_id
+from webqx_supervisor.model.link import BreakerMoved, KeyMissing, Lost, Survived
+from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.process.identity import boot_id
 from webqx_supervisor.process.output import Output
 
 log = logging.getLogger(__name__)
+
+BREAKER_MOVES = {
+    BreakerState.OPEN: "breaker_opened",
+    BreakerState.HALF_OPEN: "breaker_half_opened",
+    BreakerState.CLOSED: "breaker_closed",
+}
+"""What the events are called."""
 
 LOOK = 1.0
 """s between two looks at whether the state folder is still there."""
@@ -87,6 +98,9 @@ class Daemon:
         self._resources = resources
         self._renewal = Renewal(places.state_dir, self._store, output, self._save_all)
         self._proxies_are_new = False
+        self._fetcher = Fetcher()
+        self._credentials = CredentialStore(self._registry, self._fetcher, places.keys)
+        self._credentials.follow(asked.config.routes)
         self._services = Services(asked.config, resources, self._sockets)
         before = self._saved.pauses if self._saved.boot_id == boot_id() else ()
         self.pauses = Pauses(self._registry, lambda: self._services.config, before)
@@ -110,6 +124,7 @@ class Daemon:
         async with trio.open_nursery() as workers:
             for pipe in self._inherited.pop("orphans", []):
                 workers.start_soon(self._orphans.listen, pipe)
+            workers.start_soon(self._credentials.run)
             await workers.start(self._services.run)
             self._services.recall(adoption.orders())
             await adoption.workers(self._services, self._resources)
@@ -128,6 +143,7 @@ class Daemon:
             workers.cancel_scope.cancel()
         self._resources.evidence.save()
         await self._prober.aclose()
+        await self._fetcher.aclose()
         self._sockets.close()
         self._places.journal.unlink(missing_ok=True)
         if self._renewal.by_systemd:  # which may outlive us, and starts another one some day
@@ -156,9 +172,12 @@ class Daemon:
             doors.cancel_scope.cancel()
 
     async def _mind_folder(self, doors: trio.Nursery, handlers: Handlers) -> None:
-        """Have the state folder mended when somebody removed it."""
+        """Have the state folder mended when somebody removed it, and daemon.log kept short."""
         while True:
             await trio.sleep(LOOK)
+            if self._folder.log_is_long():
+                with suppress(OSError):  # a full disk: it is tried again
+                    await trio.to_thread.run_sync(self._folder.put_log_aside)
             if self._folder.is_whole():
                 continue
             try:
@@ -238,6 +257,7 @@ class Daemon:
         """Compile services.toml and make it so. Raises ConfigError, with nothing changed."""
         async with self._applying:
             new = await compile_apart(str(self._places.file))
+            self._credentials.follow(new.routes)
             changes, failures = await self._services.apply(new)
             self._proxies.resize(new.proxies)
             wanted.write(self._places.wanted, wanted.Wanted(self._services.config))
@@ -251,17 +271,25 @@ class Daemon:
 
     def _table(self, version: int) -> Table:
         suspects = self._resources.evidence.suspects
-        config = self._services.config
+        config, supervisors = self._services.config, self._services.all()
         config = replace(config, routes=self.pauses.over(config.routes))
-        return table.build(version, config, self._services.all(), suspects)
+        credentials = self._credentials.current
+        return table.build(version, config, supervisors, suspects, credentials)
 
-    def _hear(self, message: Lost | Survived) -> None:
+    def _hear(self, message: Lost | Survived | BreakerMoved | KeyMissing) -> None:
         evidence = self._resources.evidence
         match message:
             case Lost():
                 evidence.lost(message)
             case Survived():
                 evidence.survived(message)
+            case BreakerMoved(upstream, state, reason):
+                service, instance, pid = read_worker_id(upstream)
+                self._registry.tell(
+                    BREAKER_MOVES[state], reason, service=service, instance=instance, pid=pid
+                )
+            case KeyMissing(source):
+                self._credentials.key_missing(source)
 
     def _last_requests(self) -> float:
         drains = [service.stop.drain for service in self._services.config.services]

@@ -39,17 +39,28 @@ class Prober:
     def __init__(self) -> None:
         self._client: httpx.AsyncClient | None = None
 
-    async def ask(self, port: int, path: str, timeout: float) -> Answer:  # noqa: ASYNC109 - a probe's own deadline, told apart from a cancel from outside
-        """Send one GET; give up after `timeout` seconds in all."""
+    async def ask(
+        self,
+        port: int,
+        path: str,
+        timeout: float,  # noqa: ASYNC109 - a probe's own deadline, told apart from a cancel from outside
+        host: str = "127.0.0.1",
+        named: str = "",
+    ) -> Answer:
+        """Send one GET; give up after `timeout` seconds in all.
+
+        `host` is an address; `named` is what the request calls it, if that is something else.
+        """
         import httpx  # noqa: PLC0415 - see the head of this file
 
         if self._client is None:
             self._client = _open_client()
         with trio.move_on_after(timeout):
             try:
-                url = f"http://127.0.0.1:{port}{path}"
+                url = f"http://{f'[{host}]' if ':' in host else host}:{port}{path}"
+                fields = {"Host": named} if named else None
                 # The head says it all; a body may be long, or never end.
-                async with self._client.stream("GET", url, timeout=None) as answer:
+                async with self._client.stream("GET", url, headers=fields, timeout=None) as answer:
                     status = answer.status_code
             except httpx.HTTPError as error:
                 return Answer(None, f"{type(error).__name__}: {error}".rstrip(": "))

@@ -22,18 +22,21 @@ from webqx_supervisor.control.link import MOST_FDS, Link, LinkClosed
 from webqx_supervisor.core.wire.websocket import CloseCode
 from webqx_supervisor.daemon.journal import ProxyEntry
 from webqx_supervisor.daemon.proxy import LINK, Proxy, say
+from webqx_supervisor.daemon.rates import SharedRates
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.sockets import Key, ListeningSockets
-from webqx_supervisor.daemon.tallies import Tallies
+from webqx_supervisor.daemon.tallies import Tallies, is_shared
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.gateway import Table
 from webqx_supervisor.model.link import (
     Applied,
     Ask,
+    BreakerMoved,
     Busy,
     Count,
     Idle,
     Inherit,
+    KeyMissing,
     Leave,
     Lost,
     Report,
@@ -67,7 +70,7 @@ class Proxies:
         store: FdStore,
         registry: Registry,
         arguments: list[str],
-        hear: Callable[[Lost | Survived], None] = lambda _: None,
+        hear: Callable[[Lost | Survived | BreakerMoved | KeyMissing], None] = lambda _: None,
     ) -> None:
         self._build = build
         self._sockets = sockets
@@ -78,6 +81,7 @@ class Proxies:
         # The clock of this boot: what an adopted proxy still says to an earlier daemon is older.
         self._tickets = time.monotonic_ns() // 1_000_000
         self._tallies = Tallies(store)
+        self._rates = SharedRates(store)
         self._table = build(self._tickets)
         self._told_of: dict[Key, socket.socket] = {}
         self._seen = -1
@@ -98,6 +102,7 @@ class Proxies:
         Takes what they count in together out of the `inherited` descriptors.
         """
         self.running += found
+        self._rates.adopt(inherited)
         self._tallies.adopt(inherited, [proxy.process.pid for proxy in self.running])
 
     async def run(self, wanted: int, *, task_status: trio.TaskStatus[None]) -> None:
@@ -168,6 +173,7 @@ class Proxies:
         for proxy in self.running:
             proxy.process.send_signal(signal.SIGKILL)
         self._tallies.close()
+        self._rates.close()
 
     async def idle(self, upstream: str) -> None:
         """Return when every proxy follows the present table and holds nothing of `upstream`."""
@@ -242,11 +248,8 @@ class Proxies:
 
     def _refresh(self) -> int:
         """Make a new version if the table or the open sockets have changed; return the version."""
-        version, opened, self._seen = (
-            self._table.version,
-            self._sockets.open,
-            self._registry.changes,
-        )
+        version, opened = self._table.version, self._sockets.open
+        self._seen = self._registry.changes
         if opened != self._told_of or self._make(version) != self._table:
             self._table, self._told_of = self._make(version + 1), dict(opened)
         return self._table.version
@@ -338,9 +341,11 @@ class Proxies:
                 await self._registry.next_change()
                 continue
             try:
-                if _is_shared(self._table) and not proxy.shares:
+                if is_shared(self._table) and not proxy.shares:
                     await self._share(proxy)
                     continue  # the world may have changed meanwhile
+                if await self._rates.share(proxy, self._table):
+                    continue
                 await self._send_table(proxy, new)
             except LinkClosed:
                 return
@@ -383,17 +388,9 @@ class Proxies:
                     proxy.report = message
                 case Busy(upstreams):
                     proxy.idle.difference_update(upstreams)
-                case Lost() | Survived():
+                case Lost() | Survived() | BreakerMoved() | KeyMissing():
                     self._hear(message)
                 case Silent(upstreams):
                     for each in self._silences.keys() & set(upstreams):
                         self._silences[each].set()
             self._registry.changed()
-
-
-def _is_shared(table: Table) -> bool:
-    """Say whether anything in it is counted by all proxies together."""
-    groups = table.groups
-    return any(each.slot >= 0 for group in groups for each in group.upstreams) or any(
-        group.slot >= 0 for group in groups
-    )

@@ -30,6 +30,8 @@ class Proxy:
     leaving: bool = False
     shares: bool = False
     """It was told where to count together with the others."""
+    limits: bool = False
+    """It was told where all count for rate limits."""
 
 
 async def say(

@@ -8,10 +8,14 @@ import contextlib
 import fcntl
 import logging
 import os
+import shutil
 import stat
 
 from webqx_supervisor.config.places import Places
 from webqx_supervisor.control.fdstore import LOCK, FdStore
+
+LOG_SIZE = 10 * 1024 * 1024
+"""Bytes from which daemon.log is put aside as daemon.log.1."""
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +54,27 @@ class StateFolder:
         self._lock = lock
         self._reopen_log()
         return True
+
+    def log_is_long(self) -> bool:
+        """Say whether daemon.log is to be put aside."""
+        with contextlib.suppress(OSError):
+            return self._places.daemon_log.stat().st_size >= LOG_SIZE
+        return False
+
+    def put_log_aside(self) -> None:
+        """Copy daemon.log to daemon.log.1 and empty it: keeper, daemon and proxies write on to it.
+
+        They all append, so they need not know. A line written in between is lost. May be called
+        in a thread. Raises OSError.
+        """
+        aside = self._places.daemon_log.with_name(f"{self._places.daemon_log.name}.1")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        with (
+            self._places.daemon_log.open("r+b") as full,
+            os.fdopen(os.open(aside, flags, 0o600), "wb") as copy,
+        ):
+            shutil.copyfileobj(full, copy)
+            full.truncate(0)
 
     def _is_lost(self) -> bool:
         """Say whether the file that is locked is not the one that others would lock."""

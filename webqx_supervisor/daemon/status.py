@@ -10,8 +10,9 @@ from webqx_supervisor.daemon.proxies import Proxies
 from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.daemon.worker import Worker
-from webqx_supervisor.model.gateway import Pause, worker_id
+from webqx_supervisor.model.gateway import Pause
 from webqx_supervisor.model.link import Count, Report
+from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.model.status import (
     DaemonStatus,
     ProxyStatus,
@@ -117,8 +118,7 @@ class Survey:
     def _worker(self, worker: Worker, counts: list[Count]) -> WorkerStatus:
         now, started = trio.current_time(), worker.started
         used = usage.sample(started.process.pid) if started else None
-        identity = worker_id(worker.service.name, worker.instance, worker.pid or 0)
-        mine = [count for count in counts if count.upstream == identity]
+        mine = [count for count in counts if count.upstream == worker.identity]
         percent = 0.0
         if started and used:
             percent = self._meter.percent(started.process.pid, used.cpu_seconds, started.since, now)
@@ -136,4 +136,13 @@ class Survey:
             requests=sum(count.answered for count in mine),
             reason=worker.reason,
             exit_code=worker.exit_code if worker.state is WorkerState.EXITED else None,
+            breaker=worst(count.breaker for count in mine),
+            remote=worker.remote,
         )
+
+
+def worst(states: Iterable[BreakerState | None]) -> BreakerState | None:
+    """Return what stands for the breakers of several proxies: the one that lets least through."""
+    found = set(states)
+    order = (BreakerState.OPEN, BreakerState.HALF_OPEN, BreakerState.CLOSED)
+    return next((state for state in order if state in found), None)

@@ -16,6 +16,7 @@ from webqx_supervisor.core.reconcile import resize
 from webqx_supervisor.daemon.entries import finished
 from webqx_supervisor.daemon.journal import Finished, Order
 from webqx_supervisor.daemon.launch import Resources
+from webqx_supervisor.daemon.remote import Remote
 from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.errors import CannotStart, NotReady
 from webqx_supervisor.model.service import Kind, Service
@@ -105,7 +106,8 @@ class Supervisor:
 
     def recall(self, order: Order) -> None:
         """Take over what was asked for by hand of an earlier daemon."""
-        self.wanted, self.stopped = order.instances, order.stopped
+        self.wanted = self.service.instances if self.service.remote else order.instances
+        self.stopped = order.stopped
         self._finished = {each.instance: each for each in order.finished}
 
     def order(self) -> Order:
@@ -167,23 +169,14 @@ class Supervisor:
         definition is new, and only then.
         """
         async with self._lock:
-            if self.service.kind is Kind.TASK or (service and service.kind is Kind.TASK):
+            new = service or self.service
+            if self.service.remote or new.remote:
+                await self._move(new)
+            elif Kind.TASK in (self.service.kind, new.kind):
                 if service is not None:
-                    await self._dismiss(self.everyone)
-                    self._renewed_at = trio.current_time()
-                    self._take(service)
-                    if not self.stopped:
-                        self._fill()
-                return
-            for instance in sorted(self.workers):
-                if only is None or only(self.workers[instance]):
-                    await self._replace(self.workers[instance], service or self.service)
-            self._renewed_at = trio.current_time()
-            self._resources.registry.changed()
-            if service is not None:
-                self._take(service)
-            if not self.stopped:
-                self._fill()
+                    await self._run_again(service)
+            else:
+                await self._renew(new, only)
         self._resources.save()
 
     async def come_to_rest(self) -> None:
@@ -213,10 +206,41 @@ class Supervisor:
         )
         return [worker for worker in self.workers.values() if worker.failed]
 
+    async def _renew(self, service: Service, only: Callable[[Worker], bool] | None) -> None:
+        for instance in sorted(self.workers):
+            if only is None or only(self.workers[instance]):
+                await self._replace(self.workers[instance], service)
+        self._begun_anew(service)
+
+    async def _run_again(self, task: Service) -> None:
+        await self._dismiss(self.everyone)
+        self._begun_anew(task)
+
+    def _begun_anew(self, service: Service) -> None:
+        self._renewed_at = trio.current_time()
+        self._take(service)
+        if not self.stopped:
+            self._fill()
+        self._resources.registry.changed()
+
     def _take(self, service: Service) -> None:
-        self.service = service
-        self.tuned.set()
-        self.tuned = trio.Event()
+        if service != self.service:
+            self.service = service
+            self.tuned.set()
+            self.tuned = trio.Event()
+
+    async def _move(self, service: Service) -> None:
+        """Leave what is elsewhere, or go there; that can be neither started nor tried out."""
+        if service == self.service:
+            return
+        old = list(self.workers.values())
+        self.passing += old
+        self.workers.clear()
+        self._take(service)
+        self.wanted = service.instances
+        if not self.stopped:
+            self._fill()
+        await self._dismiss(old)
 
     async def _replace(self, old: Worker, service: Service) -> None:
         new = self._create(service, old.instance)
@@ -252,6 +276,8 @@ class Supervisor:
             self._join(self._create(self.service, instance))
 
     def _create(self, service: Service, instance: int) -> Worker:
+        if service.remote:
+            return Remote(service, instance, self._resources)
         port = None
         if service.port is not None:
             taken = [worker.port for worker in self.everyone if worker.port is not None]

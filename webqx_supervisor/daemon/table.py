@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from webqx_supervisor.daemon.supervisor import Supervisor
+from webqx_supervisor.model.auth import Credentials
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Table, UpstreamGroup
 
@@ -16,21 +17,29 @@ def _nobody(_: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def build(
-    version: int, config: Config, supervisors: Iterable[Supervisor], suspects: Suspects = _nobody
+    version: int,
+    config: Config,
+    supervisors: Iterable[Supervisor],
+    suspects: Suspects = _nobody,
+    credentials: tuple[Credentials, ...] = (),
 ) -> Table:
     """Return the table of this moment."""
     forwardings, balances = dict(config.forwardings), dict(config.balances)
+    breakers = dict(config.breakers)
     groups = tuple(
-        _group(
-            supervisor,
-            forwardings.get(supervisor.service.name, Forwarding()),
-            balances.get(supervisor.service.name, Balance()),
-            suspects(supervisor.service.name),
+        replace(
+            _group(
+                supervisor,
+                forwardings.get(supervisor.service.name, Forwarding()),
+                balances.get(supervisor.service.name, Balance()),
+                suspects(supervisor.service.name),
+            ),
+            breaker=breakers.get(supervisor.service.name),
         )
         for supervisor in supervisors
     )
     listeners = tuple(_share(listener, config.proxies) for listener in config.listeners)
-    return Table(version, listeners, config.routes, groups)
+    return Table(version, listeners, config.routes, groups, credentials)
 
 
 def _share(listener: Listener, proxies: int) -> Listener:
@@ -63,5 +72,6 @@ def _group(
         balance=balance,
         suspects=suspects[0],
         quarantined=suspects[1],
-        hang_timeout=supervisor.service.health.hang_timeout,
+        # Nothing could be done about a remote one that hangs but what its probes do already.
+        hang_timeout=0.0 if supervisor.service.remote else supervisor.service.health.hang_timeout,
     )

@@ -134,6 +134,14 @@ class Tallies:
         return self._grid
 
 
+def is_shared(table: Table) -> bool:
+    """Say whether anything in it is counted by all proxies together."""
+    groups = table.groups
+    return any(each.slot >= 0 for group in groups for each in group.upstreams) or any(
+        group.slot >= 0 for group in groups
+    )
+
+
 def _owner(name: str) -> int:
     """Return the number that stands for a name in the map: signed 64 bits, never FREE."""
     return (fingerprint(name.encode()) >> 1) | 1

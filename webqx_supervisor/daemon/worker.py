@@ -11,6 +11,7 @@ import random
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import trio
 
@@ -46,6 +47,9 @@ class Worker:
     `on_trial` is a worker that a reload or a scale-up has yet to prove: an exit before it is
     ready ends it instead of being healed.
     """
+
+    remote: str | None = None
+    """Where it is, if that is elsewhere (daemon.remote)."""
 
     def __init__(
         self, service: Service, instance: int, port: int | None, resources: Resources
@@ -88,15 +92,20 @@ class Worker:
         return self.started.process.pid if self.started else None
 
     @property
+    def identity(self) -> str:
+        """How tables and figures name it, or would if it had a process."""
+        return worker_id(self.service.name, self.instance, self.pid or 0)
+
+    @property
     def upstream(self) -> Upstream | None:
         """How the proxies see it; None while it takes and holds no requests."""
         in_rotation = self.state in (WorkerState.RUNNING, WorkerState.DRAINING)
         if not in_rotation or self.port is None or self.pid is None:
             return None
-        up = self.state is WorkerState.RUNNING and self.healthy
-        identity = worker_id(self.service.name, self.instance, self.pid)
-        state = UpstreamState.UP if up else self._drain.state
-        return Upstream(identity, "127.0.0.1", self.port, self.pid, state, ready_at=self._ready_at)
+        state = self._upstream_state()
+        return Upstream(
+            self.identity, "127.0.0.1", self.port, self.pid, state, ready_at=self._ready_at
+        )
 
     @property
     def blocked(self) -> bool:
@@ -198,7 +207,7 @@ class Worker:
             self._nudged, self.well = trio.Event(), False
             self._go(Occasion.START)
             try:
-                await self._unless_leaving(lambda: self._hook("before_start"))
+                await self._unless_leaving(lambda: hooks.run("before_start", self, self._resources))
                 if self._leaving.is_set():
                     self._go(Occasion.STOPPED)
                     return 0.0
@@ -217,7 +226,7 @@ class Worker:
             ready = self.state is WorkerState.RUNNING
             nursery.start_soon(monitor.attend, ready)
             if self.service.hooks.after_ready and not ready:
-                nursery.start_soon(self._once_ready)
+                nursery.start_soon(hooks.once_ready, self, self._resources)
             await self._unless_leaving(started.process.wait)
             nursery.cancel_scope.cancel()  # one that leaves gets neither ready nor ill
         if self._leaving.is_set():
@@ -249,12 +258,12 @@ class Worker:
 
     async def _see_off(self, started: Started) -> None:
         if self.state is WorkerState.RUNNING:
-            await either(lambda: self._try_hook("before_stop"), started.process.wait)
+            hook = partial(hooks.attempt, "before_stop", self, self._resources)
+            await either(hook, started.process.wait)
         if self.state is WorkerState.RUNNING:
             self._go(Occasion.DRAIN)
         if self.state is WorkerState.DRAINING and self.port is not None:
-            identity = worker_id(self.service.name, self.instance, started.process.pid)
-            await self._drain.until_idle(identity, started.process, self.service.stop.drain)
+            await self._drain.until_idle(self.identity, started.process, self.service.stop.drain)
         self._go(Occasion.STOP)
         await self.end(started)
 
@@ -336,21 +345,6 @@ class Worker:
         with trio.move_on_after(seconds):
             await self._nudged.wait()
 
-    async def _hook(self, name: str) -> None:
-        place = hooks.Place(self.service, self.instance, self.port, self.pid)
-        await hooks.run(name, place, self._resources)
-
-    async def _try_hook(self, name: str) -> None:
-        """Do the same where a failure is only told."""
-        try:
-            await self._hook(name)
-        except hooks.HookFailed as error:
-            self._tell("failed", str(error), self.pid)
-
-    async def _once_ready(self) -> None:
-        await self._resources.registry.until(lambda: self.state is WorkerState.RUNNING)
-        await self._try_hook("after_ready")
-
     async def _unless_leaving(self, wait: Callable[[], Awaitable[object]]) -> None:
         """Wait for `wait`, or for the word to leave, whichever comes first."""
         await either(wait, self._leaving.wait)
@@ -385,6 +379,10 @@ class Worker:
         if healthy:
             self._ready_at = time.monotonic()
         self._tell("healthy" if healthy else "unhealthy", reason, self.pid)
+
+    def _upstream_state(self) -> UpstreamState:
+        up = self.state is WorkerState.RUNNING and self.healthy
+        return UpstreamState.UP if up else self._drain.state
 
     def _go(self, occasion: Occasion) -> None:
         self.state = step(self.state, occasion)

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 
 from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Route
+from webqx_supervisor.model.resilience import Breaker
 from webqx_supervisor.model.service import Service
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The wanted state. `forwardings` and `balances` pair a service's name with its policy."""
+    """The wanted state. Pairs hold a service's name and its policy; not all have a breaker."""
 
     name: str
     file: str
@@ -19,6 +20,7 @@ class Config:
     routes: tuple[Route, ...] = ()
     forwardings: tuple[tuple[str, Forwarding], ...] = field(default=())
     balances: tuple[tuple[str, Balance], ...] = ()
+    breakers: tuple[tuple[str, Breaker], ...] = ()
 
     def service(self, name: str) -> Service | None:
         """Return the service of this name, or None."""

@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from webqx_supervisor.model.auth import Auth
+from webqx_supervisor.model.limits import Crowding, RateLimit
+from webqx_supervisor.model.resilience import Retry
+from webqx_supervisor.model.telling import Telling
+
 Pairs = tuple[tuple[str, str], ...]
 """Names of fields, and what they say."""
 
@@ -68,11 +73,29 @@ class Compress:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorPage:
+    """What people see instead of the proxy's own plain text; see core.pages."""
+
+    statuses: str
+    """One, like "404", or a class of them, like "5xx"."""
+    text: str
+    content_type: str = "text/html; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
 class Filters:
     """All of them; None, or a value that does nothing, for each that is not wanted."""
 
     access: Access = field(default_factory=Access)
+    auth: Auth = field(default_factory=Auth)
     compress: Compress | None = None
     cors: Cors | None = None
+    error_pages: tuple[ErrorPage, ...] = ()
     request_headers: Edits = field(default_factory=Edits)
     response_headers: Edits = field(default_factory=Edits)
+    retry: Retry | None = None
+    telling: Telling = field(default_factory=Telling)
+    limits: tuple[RateLimit, ...] = ()
+    crowding: Crowding | None = None
+    max_body: int | None = None
+    """Octets of a request's body; 0: any, None: as the listener has it."""

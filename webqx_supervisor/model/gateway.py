@@ -6,7 +6,10 @@ The same values make the table, the one thing that a proxy knows about the world
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from webqx_supervisor.model.auth import Credentials
+from webqx_supervisor.model.clients import Trust
 from webqx_supervisor.model.filters import Filters, Pairs
+from webqx_supervisor.model.resilience import Breaker
 
 
 class Protocol(StrEnum):
@@ -44,6 +47,7 @@ class Listener:
     binds: tuple[str, ...]
     protocol: Protocol = Protocol.HTTP
     limits: Limits = field(default_factory=Limits)
+    trust: Trust = field(default_factory=Trust)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,26 @@ class FixedAnswer:
     status: int = 200
     body: str = ""
     content_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A folder whose files are served; what `path` of the route names is no part of their names."""
+
+    folder: str
+    """Absolute."""
+    index: tuple[str, ...] = ("index.html",)
+    """Names that answer for a folder; the first that is there does."""
+    fallback: str = ""
+    """The file, seen from the folder, that answers for pages that are not there; empty: none."""
+    cache: Pairs = (("*", "no-cache"),)
+    """What Cache-Control says by pattern; which one counts, see core.folders."""
+    precompressed: bool = True
+    """FILE.br, FILE.zst or FILE.gz goes to clients that take it."""
+    hidden: bool = False
+    """Names that begin with a dot are served too."""
+    listing: bool = False
+    """A folder without index is answered with a list of what is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +108,7 @@ class Route:
     `*` is anything within a segment, `**` at the end anything at all; `path` says nothing then.
     `methods` and `headers` (name and value, `*` for any) must fit as well; empty: any do.
 
-    Without a service, `redirect` or `answer` says what becomes of the requests.
+    Without a service, `files`, `redirect` or `answer` says what becomes of the requests.
     For a TCP listener `path` is "/" and `host` None: every connection goes to the service.
     """
 
@@ -102,6 +126,7 @@ class Route:
     """The prefix (of `path`) is replaced by this before the worker sees it."""
     redirect: Redirect | None = None
     answer: FixedAnswer | None = None
+    files: Files | None = None
     filters: Filters = field(default_factory=Filters)
     name: str = ""
     """What a person calls it, to pause it."""
@@ -182,11 +207,31 @@ class Upstream:
     """The time of this boot's monotonic clock at which it became ready; 0: long ago."""
     slot: int = -1
     """Where all proxies count what it has in flight, see net.tally; -1: each for itself."""
+    remote: bool = False
+    """It is on another machine, so this kernel knows nothing of what it has read."""
 
 
 def worker_id(service: str, instance: int, pid: int) -> str:
     """Name one living worker for tables, logs and journals: `api:1@4711`."""
     return f"{service}:{instance}@{pid}"
+
+
+def remote_id(service: str, instance: int, host: str, port: int) -> str:
+    """Name one address of a remote service in the same way: `standby:1@10.0.0.7:3001`."""
+    return f"{service}:{instance}@{host}:{port}"
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return host, without brackets, and port of `host:port` or `[host]:port`."""
+    host, _, port = address.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def read_worker_id(upstream: str) -> tuple[str, int, int | None]:
+    """Return service, instance and pid from such a name; None: it is no process."""
+    service, _, rest = upstream.partition(":")
+    instance, _, pid = rest.partition("@")
+    return service, int(instance), int(pid) if pid.isdecimal() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +256,8 @@ class UpstreamGroup:
     """Fingerprints of requests that are refused: worker after worker has died over them."""
     hang_timeout: float = 0.0
     """A worker silent for so long while requests wait for it is reported; 0: none is."""
+    breaker: Breaker | None = None
+    """Each proxy keeps one such breaker for each of the upstreams; None: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,3 +268,5 @@ class Table:
     listeners: tuple[Listener, ...] = ()
     routes: tuple[Route, ...] = ()
     groups: tuple[UpstreamGroup, ...] = ()
+    credentials: tuple[Credentials, ...] = ()
+    """What the sources hold that the routes name; apart, so that a new key makes no new route."""

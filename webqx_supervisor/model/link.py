@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from webqx_supervisor.model.auth import Source
+from webqx_supervisor.model.clients import Introduction
 from webqx_supervisor.model.evidence import LostRequest
 from webqx_supervisor.model.gateway import Table
+from webqx_supervisor.model.resilience import BreakerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,14 @@ class Share:
     """
 
     row: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRates:
+    """daemon -> proxy: count for rate limits in the table that all proxies share.
+
+    The table (net.rates) comes with the message, as its only file descriptor.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,7 @@ class HandedClient:
     listener: str
     ip: str
     ahead: str = ""
+    introduction: Introduction = Introduction.DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,8 @@ class HandedTunnel:
     target: str
     seconds: float = 0.0
     frames: tuple[tuple[int, str, bool], ...] = ()
+    asked_by: str = ""
+    """Whom the log names, if not `ip`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +128,7 @@ class HandedStream:
     """Where the worker's chunks stand (core.wire.framing); None: it ends with its connection."""
     ahead: str = ""
     """What has been read of the client's next request."""
+    introduction: Introduction = Introduction.DONE
 
 
 HandedEndless = HandedTunnel | HandedStream
@@ -180,6 +195,8 @@ class Count:
     """
     held: bool = False
     """A slow client may be what keeps it from answering others: nobody can say that it hangs."""
+    breaker: BreakerState | None = None
+    """That of this proxy; None: it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +226,26 @@ class Survived:
     fingerprint: str
 
 
+@dataclass(frozen=True, slots=True)
+class BreakerMoved:
+    """proxy -> daemon: this proxy's breaker of an upstream is in this state from now on."""
+
+    upstream: str
+    state: BreakerState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMissing:
+    """proxy -> daemon: a token names a key that this source did not have; it may have by now."""
+
+    source: Source
+
+
 Message = (
     TableMessage
     | Share
+    | ShareRates
     | Leave
     | Inherit
     | HandedClients
@@ -226,4 +260,6 @@ Message = (
     | Silent
     | Lost
     | Survived
+    | BreakerMoved
+    | KeyMissing
 )

@@ -123,12 +123,43 @@ class Rolling:
     max_requests: int = 0
 
 
+class LogStreams(StrEnum):
+    """Whether stdout and stderr share a log."""
+
+    MERGED = "merged"
+    APART = "apart"
+
+
+class LogOutput(StrEnum):
+    """What takes the lines, and in which form."""
+
+    FILE = "file"
+    JSON = "json"
+    JOURNALD = "journald"
+
+
+class LogFormat(StrEnum):
+    """In which form the worker itself writes its lines."""
+
+    TEXT = "text"
+    JSON = "json"
+    LOGFMT = "logfmt"
+
+
 @dataclass(frozen=True, slots=True)
 class Logs:
     """Where a worker's output goes: `max_size` bytes a file, `keep` old files beside it."""
 
     max_size: int = 50 * 1024 * 1024
     keep: int = 5
+    streams: LogStreams = LogStreams.MERGED
+    output: LogOutput = LogOutput.FILE
+    format: LogFormat = LogFormat.TEXT
+    max_age: float = 0.0
+    """A file holds lines of one such span of Unix time (a day: of one day of UTC); 0: of any."""
+    compress: bool = False
+    keep_for: float = 0.0
+    """Old files written last so long ago are removed; 0: none for its age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +180,8 @@ class Service:
     """(service, condition) pairs; condition is started, ready, healthy or completed."""
     restart_with: tuple[str, ...] = ()
     """Those of them that take this service along when they begin anew."""
+    remote: tuple[str, ...] = ()
+    """Where it runs instead, `host:port` each: an instance for each, and no command."""
     kind: Kind = Kind.SERVICE
     schedule: Schedule = field(default_factory=Schedule)
     rolling: Rolling = field(default_factory=Rolling)

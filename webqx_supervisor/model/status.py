@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from webqx_supervisor.model.gateway import Pause
+from webqx_supervisor.model.resilience import BreakerState
 
 
 class WorkerState(StrEnum):
@@ -35,6 +36,10 @@ class WorkerStatus:
     in_flight: int
     requests: int
     reason: str = ""
+    breaker: BreakerState | None = None
+    """The most open of the proxies' breakers; None where the service has none."""
+    remote: str | None = None
+    """Where it is, if that is another machine; it has no pid then."""
     exit_code: int | None = None
     """Of one that is EXITED, unless a signal killed it."""
 

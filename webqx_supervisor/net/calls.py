@@ -1,8 +1,9 @@
-"""The two system calls that move a request's octets; most of them go through here.
+"""The system calls of a request: two that move its octets, two that keep other processes out.
 
 calls.pyx says the same to the compiler: without an object for each call's buffer.
 """
 
+import fcntl
 import os
 
 
@@ -23,3 +24,16 @@ def send(fd: int, data: bytes | memoryview) -> int:
         return os.write(fd, data)  # CPython ignores SIGPIPE: a broken connection is an error
     except BlockingIOError:
         return 0
+
+
+def lock(fd: int, place: int) -> None:
+    """Wait until no other process has this octet of a file locked, and lock it. Raises OSError.
+
+    A lock of fcntl(2): it belongs to the process, and the kernel frees it when that dies.
+    """
+    fcntl.lockf(fd, fcntl.LOCK_EX, 1, place)
+
+
+def unlock(fd: int, place: int) -> None:
+    """Let others lock it. Raises OSError."""
+    fcntl.lockf(fd, fcntl.LOCK_UN, 1, place)

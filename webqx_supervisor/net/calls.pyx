@@ -11,6 +11,18 @@ cdef extern from "sys/socket.h" nogil:
     ssize_t c_send "send"(int fd, const void *buffer, size_t size, int flags)
     int MSG_NOSIGNAL
 
+cdef extern from "fcntl.h" nogil:
+    cdef struct c_flock "flock":
+        short l_type
+        short l_whence
+        long long l_start
+        long long l_len
+    int c_fcntl "fcntl"(int fd, int command, c_flock *about)
+    int F_SETLKW, F_WRLCK, F_UNLCK
+
+cdef extern from "stdio.h" nogil:
+    int SEEK_SET
+
 cdef char room[64 * 1024]
 
 
@@ -45,3 +57,21 @@ cpdef Py_ssize_t send(int fd, data) except -1:
             PyErr_CheckSignals()
     finally:
         PyBuffer_Release(&view)
+
+
+cpdef lock(int fd, int place):
+    set_lock(fd, place, F_WRLCK)
+
+
+cpdef unlock(int fd, int place):
+    set_lock(fd, place, F_UNLCK)
+
+
+cdef int set_lock(int fd, int place, short kind) except -1:
+    cdef c_flock about
+    about.l_type, about.l_whence, about.l_start, about.l_len = kind, SEEK_SET, place, 1
+    while c_fcntl(fd, F_SETLKW, &about) < 0:
+        if errno != EINTR:
+            PyErr_SetFromErrno(OSError)
+        PyErr_CheckSignals()
+    return 0

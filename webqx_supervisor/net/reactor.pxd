@@ -30,7 +30,7 @@ cdef class Timers:
     cdef public dict buckets
     cdef public list _order
 
-    cpdef double move(self, Task task, double old, double expires)
+    cpdef double move(self, Task task, double old, double expires, double grain=*)
     cpdef forget(self, Task task, double time)
     cpdef double next(self)
     cpdef set due(self, double now)

@@ -19,6 +19,7 @@ from webqx_supervisor.net.poller import open_poller
 FOREVER = math.inf
 
 _TICK = 0.1  # s; the grain of all deadlines
+_FINE = 0.001  # s; that of a pause
 _LOOKS = 32  # deadlines in a round: thousands that pass together keep nobody waiting
 _TURN = 0.005  # s that other trio tasks wait for their turn while sockets are busy
 
@@ -154,11 +155,11 @@ class Timers:
         self.buckets: dict[float, set[Task]] = {}
         self._order: list[float] = []
 
-    def move(self, task: Task, old: float, expires: float) -> float:
+    def move(self, task: Task, old: float, expires: float, grain: float = _TICK) -> float:
         """File the task under its new tick and return the tick's time."""
         if old != FOREVER:
             self.forget(task, old)
-        time = (expires // _TICK + 1) * _TICK  # never before `expires`, however it is rounded
+        time = (expires // grain + 1) * grain  # never before `expires`, however it is rounded
         bucket = self.buckets.get(time)
         if bucket is None:
             bucket = self.buckets[time] = set()
@@ -242,6 +243,18 @@ class Reactor:
                 await self.wait(until - self.now)
             except DeadlinePassed:
                 return
+
+    async def pause(self, seconds: float) -> None:
+        """Wait for `seconds`, to some ms: dearer than sleep(). Raises DeadlinePassed if hurried."""
+        task = self.current
+        until = task.expires = self.now + seconds
+        while self.now < until:
+            task.bucket = self.timers.move(task, task.bucket, task.expires, _FINE)
+            try:
+                await cast("Awaitable[None]", task)
+            except DeadlinePassed:
+                if self.now < until:
+                    raise
 
     async def yield_turn(self) -> None:
         """Let everybody else who is ready run first."""

@@ -1,10 +1,15 @@
 """From the chunks that a pipe gives to stamped lines, without a loop over the lines."""
 
+import json
 import time
+from dataclasses import dataclass
+from json.encoder import encode_basestring
 
 LONGEST_LINE = 16 * 1024
 """A line without an end is held back up to this many bytes, then broken."""
 TAIL_BYTES = 8 * 1024
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class LineBuffer:
@@ -45,11 +50,41 @@ class LineBuffer:
         self._recent = lines[-TAIL_BYTES:]
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who writes the lines."""
+
+    service: str = ""
+    instance: int = 0
+    pid: int = 0
+
+
 def stamp(lines: bytes, stream: str, now: float) -> bytes:
     """Put `2026-11-23T21:10:00.123Z out ` before each line; `now` is Unix time in seconds."""
     if not lines:
         return b""
-    milliseconds = int(now * 1000)
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds // 1000))
-    prefix = f"{moment}.{milliseconds % 1000:03d}Z {stream} ".encode()
+    prefix = f"{moment(now)} {stream} ".encode()
     return prefix + lines[:-1].replace(b"\n", b"\n" + prefix) + b"\n"
+
+
+def json_lines(lines: bytes, stream: str, now: float, origin: Origin) -> bytes:
+    """Make each line a JSON object that begins with its time."""
+    if not lines:
+        return b""
+    head = {
+        "time": moment(now),
+        "stream": stream,
+        "service": origin.service,
+        "instance": origin.instance,
+        "pid": origin.pid,
+    }
+    prefix = _encode(head)[:-1] + ',"line":'
+    texts = map(encode_basestring, lines.removesuffix(b"\n").decode("utf-8", "replace").split("\n"))
+    return (prefix + ("}\n" + prefix).join(texts) + "}\n").encode()
+
+
+def moment(now: float) -> str:
+    """Write Unix time as `2026-11-23T21:10:00.123Z`."""
+    milliseconds = int(now * 1000)
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds // 1000))
+    return f"{text}.{milliseconds % 1000:03d}Z"

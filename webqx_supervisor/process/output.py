@@ -16,15 +16,20 @@ from typing import Self
 
 import trio
 
-from webqx_supervisor.model.service import Logs
-from webqx_supervisor.process.lines import LineBuffer, stamp
+from webqx_supervisor.model.service import LogOutput, Logs
+from webqx_supervisor.process.journald import Journald
+from webqx_supervisor.process.lines import LineBuffer, Origin, json_lines, stamp
 from webqx_supervisor.process.logfile import LogFile
+from webqx_supervisor.process.packing import Packer
 
 CHUNK = 64 * 1024
 """Bytes read from one pipe before the next has its turn; also what a pipe holds (pipe(7))."""
 LAST_READS = 16
 """Chunks still read from a pipe that is let go of while somebody holds its other end."""
 CLOSE_WAIT = 5.0
+TIDY = 60.0
+"""How often, in seconds, files that nobody writes to are looked at for their age."""
+_NOBODY = Origin()
 
 
 class Subscription:
@@ -54,7 +59,15 @@ class Subscription:
 class Output:
     """The thread and its pipes. Call from trio; `worker` is any name unique among the living."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.time, journald: Journald | None = None
+    ) -> None:
+        self.attached = 0
+        """How many pipes there have been."""
+        self._clock = clock
+        self._journald = journald or Journald()  # the thread's alone, as is the packer
+        self._packer = Packer()
+        self._tidy_at = time.monotonic() + TIDY
         self._lock = threading.Lock()  # guards _workers and _requests
         self._workers: dict[str, _Worker] = {}
         self._requests: list[Callable[[], None]] = []
@@ -75,19 +88,28 @@ class Output:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def attach(self, worker: str, stream: str, fd: int, path: Path, limits: Logs) -> None:
+    def attach(
+        self,
+        worker: str,
+        stream: str,
+        fd: int,
+        path: Path,
+        limits: Logs,
+        origin: Origin = _NOBODY,
+    ) -> None:
         """Write what comes out of the pipe `fd` to `path`, until all its writers have closed.
 
         `stream` is "out" or "err". The descriptor is owned from here on. Both streams
         of a worker, and those of its successors, may share a path; the latest `limits` hold.
         """
         os.set_blocking(fd, False)
+        self.attached += 1
         with self._lock:
             owner = self._workers.setdefault(worker, _Worker())
-            pipe = _Pipe(fd, stream, path, owner)
+            pipe = _Pipe(fd, stream, path, owner, limits, origin)
             owner.streams[stream] = pipe.lines
             owner.pipes.append(pipe)
-        self._request(lambda: self._open(pipe, limits))
+        self._request(lambda: self._open(pipe))
 
     def tail(self, worker: str) -> list[str]:
         """Return the last lines on stderr; those on stdout when there was nothing on stderr."""
@@ -142,7 +164,7 @@ class Output:
 
     def _run(self) -> None:
         while self._running:
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(TIDY):
                 if key.data is None:
                     os.read(self._alarm, CHUNK)
                 elif not self._pump(key.data):
@@ -152,15 +174,29 @@ class Output:
                 requests, self._requests = self._requests, []
             for request in requests:
                 request()
+            if time.monotonic() >= self._tidy_at:
+                self._tidy()
+        self._packer.close(CLOSE_WAIT)
+        self._journald.close()
         self._selector.close()
         os.close(self._alarm)
         os.close(self._bell)
 
-    def _open(self, pipe: "_Pipe", limits: Logs) -> None:
-        if pipe.path not in self._files:
-            self._files[pipe.path] = LogFile(pipe.path, limits)
-        self._files[pipe.path].limits = limits
+    def _open(self, pipe: "_Pipe") -> None:
+        file = self._files.get(pipe.path)
+        if file is None:
+            file = LogFile(pipe.path, pipe.limits, self._clock, self._packer.ask)
+            self._files[pipe.path] = file
+        file.limits = pipe.limits
+        file.stamp = pipe.stamp
+        if pipe.limits.compress:
+            self._packer.ask(file)  # what an earlier daemon has left
         self._selector.register(pipe.fd, selectors.EVENT_READ, pipe)
+
+    def _tidy(self) -> None:
+        self._tidy_at = time.monotonic() + TIDY
+        for file in self._files.values():
+            file.tidy()
 
     def _pump(self, pipe: "_Pipe") -> bool:
         """Move one chunk; return False when there will be no more."""
@@ -175,10 +211,19 @@ class Output:
         return bool(chunk)
 
     def _write(self, pipe: "_Pipe", lines: bytes) -> None:
-        if lines:
-            self._files[pipe.path].write(stamp(lines, pipe.stream, time.time()))
-            for subscription in self._subscriptions:
-                subscription.tell()
+        if not lines:
+            return
+        file = self._files[pipe.path]
+        if pipe.limits.output is LogOutput.JOURNALD:
+            reason = self._journald.reason
+            lines = self._journald.send(lines, pipe.stream, pipe.origin, pipe.limits.format)
+            if not lines:
+                return
+            if reason != self._journald.reason:
+                file.tell(f"journald takes no lines: {self._journald.reason}")
+        file.write(pipe.stamp(lines, pipe.stream, self._clock()))
+        for subscription in self._subscriptions:
+            subscription.tell()
 
     def _end(self, pipe: "_Pipe") -> None:
         self._write(pipe, pipe.lines.flush())
@@ -211,14 +256,24 @@ class Output:
 class _Pipe:
     """One stream of one worker."""
 
-    __slots__ = ("fd", "lines", "owner", "path", "stream")
+    __slots__ = ("fd", "limits", "lines", "origin", "owner", "path", "stream")
 
-    def __init__(self, fd: int, stream: str, path: Path, owner: "_Worker") -> None:
+    def __init__(
+        self, fd: int, stream: str, path: Path, owner: "_Worker", limits: Logs, origin: Origin
+    ) -> None:
         self.fd = fd
         self.stream = stream
         self.path = path
         self.owner = owner
+        self.limits = limits
+        self.origin = origin
         self.lines = LineBuffer()
+
+    def stamp(self, lines: bytes, stream: str, now: float) -> bytes:
+        """Write lines as they are kept in the file."""
+        if self.limits.output is LogOutput.JSON:
+            return json_lines(lines, stream, now, self.origin)
+        return stamp(lines, stream, now)
 
 
 class _Worker:

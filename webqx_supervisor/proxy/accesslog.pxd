@@ -12,6 +12,7 @@ cdef class Record:
     cdef public long long request
     cdef public int retries
     cdef public str reason
+    cdef public str name
 
 cdef class AccessLog:
     cdef public object path

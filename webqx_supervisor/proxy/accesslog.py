@@ -2,6 +2,8 @@
 
 A line: time, client, method, target, status, octets of the body, milliseconds, upstream, request
 id, retries and, where the proxy itself had something to say, the reason. A missing value is `-`.
+With the key `request_id` the request id may be one that a trusted proxy in front gave; with the key
+`trace` a comma and the id of the trace stand behind it.
 """
 
 import functools
@@ -35,6 +37,7 @@ class Record:
         "client",
         "ended",
         "method",
+        "name",
         "reason",
         "request",
         "retries",
@@ -54,6 +57,8 @@ class Record:
     request: int
     retries: int
     reason: str
+    name: str
+    """What is written in place of the request id, if anything."""
 
 
 class AccessLog:
@@ -120,12 +125,13 @@ class AccessLog:
     def _line(self, record: Record) -> bytes:
         at = int((record.ended + self._offset) * 1000)
         took = int((record.ended - record.began) * 10000)  # tenths of ms
+        name = record.name or f"{self._mark}-{record.request:x}"
         # What a parser has let through is ASCII.
         return (
             f"{_stamp(at // 1000)}.{at % 1000:03}Z {record.client}"
             f" {record.method.decode('ascii') or '-'} {record.target.decode('ascii') or '-'}"
             f" {record.status} {record.sent} {took // 10}.{took % 10} {record.upstream or '-'}"
-            f" {self._mark}-{record.request:x} {record.retries} {record.reason or '-'}\n"
+            f" {name} {record.retries} {record.reason or '-'}\n"
         ).encode()
 
     def _rotate(self, fd: int) -> None:

@@ -37,7 +37,7 @@ class Headcount:
 
     def of(self, ip: str) -> int:
         """Return how many are from this address, 0 if that is not counted."""
-        return self._by_address.get(_address(ip), 0) if self._by_address else 0
+        return self._by_address.get(one_client(ip), 0) if self._by_address else 0
 
     def enter(self, ip: str) -> None:
         """Count one more."""
@@ -53,7 +53,7 @@ class Headcount:
         counts = self._by_address
         if counts is None:
             return
-        address = _address(ip)
+        address = one_client(ip)
         counts[address] = counts.get(address, 0) + count
         if not counts[address]:
             del counts[address]
@@ -121,7 +121,7 @@ class Complaints:
         self._sleeps = False
 
 
-def _address(ip: str) -> str | bytes:
+def one_client(ip: str) -> str | bytes:
     """Return what counts as one client: of IPv6 the /64, which is what a home gets (RFC 6177)."""
     if ":" not in ip or "." in ip:
         return ip

@@ -11,7 +11,7 @@ from webqx_supervisor.net.channel import PIECE, Broken, Channel, Stalled
 from webqx_supervisor.net.relay import relay
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.gateway import HALF_CLOSED_PATIENCE
-from webqx_supervisor.proxy.refusal import Cut, Refused, Unanswered
+from webqx_supervisor.proxy.refusal import Cut, Failed, Unanswered
 from webqx_supervisor.proxy.silence import Silence
 
 WHOLE = 16 * 1024
@@ -55,7 +55,7 @@ class Answer:
     async def relay(self) -> bool:
         """Send it; return whether the upstream's connection may be used again.
 
-        Raises Refused or Unanswered while nothing has been sent, Cut later, Broken when the
+        Raises Failed or Unanswered while nothing has been sent, Cut later, Broken when the
         client is gone.
         """
         if self._head.length < 0:
@@ -135,7 +135,7 @@ class Answer:
             payload = decoder.receive(self._ahead) if decoder else self._ahead
         except Malformed as fault:
             reason = f"{self._exchange.upstream} answered nonsense: {fault.reason}"
-            raise Refused(502, reason) from fault
+            raise Failed(502, reason, invalid=True) from fault
         framed = self._framed(payload, last=decoder is not None and decoder.done)
         octets = self._begin(framed, len(payload))
         if decoder is not None and decoder.done:

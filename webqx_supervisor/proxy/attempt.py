@@ -8,9 +8,7 @@ from webqx_supervisor.core.wire.writer import (
     CONTINUE,
     render_informational,
     render_request,
-    render_response,
 )
-from webqx_supervisor.model.link import HandedTunnel
 from webqx_supervisor.net.channel import Broken, Channel, Stalled
 from webqx_supervisor.net.reactor import Task
 from webqx_supervisor.net.sockdiag import DEAF
@@ -20,9 +18,11 @@ from webqx_supervisor.proxy.encoded import EncodedAnswer
 from webqx_supervisor.proxy.eventstream import EventStream
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.group import Group
+from webqx_supervisor.proxy.guard import Pass
 from webqx_supervisor.proxy.reach import reach
-from webqx_supervisor.proxy.refusal import Refused, Unanswered
-from webqx_supervisor.proxy.tunnel import Tunnel
+from webqx_supervisor.proxy.refusal import Dropped, Failed, Unanswered, Unreachable
+from webqx_supervisor.proxy.switch import Switch
+from webqx_supervisor.proxy.tries import Tries
 from webqx_supervisor.proxy.upload import Upload
 from webqx_supervisor.proxy.upstream import LiveUpstream
 
@@ -35,7 +35,7 @@ _PIECE = 16 * 1024
 
 
 class Attempt:
-    """Raises Unanswered, Refused, Cut; and Broken of the client's channel only.
+    """Raises Unanswered, Failed, Dropped, Cut, what an upload raises; and the client's Broken.
 
     Holds a claim on `upstream`, and a connection to it, until end().
     """
@@ -51,15 +51,19 @@ class Attempt:
         "_head_size",
         "_interim",
         "_mark",
+        "_pass",
         "_pump",
         "_reusable",
         "_searched",
+        "_tries",
         "_upgrade",
         "_upstream",
         "_waits",
     )
 
-    def __init__(self, exchange: Exchange, group: Group, upstream: LiveUpstream) -> None:
+    def __init__(
+        self, exchange: Exchange, group: Group, upstream: LiveUpstream, tries: Tries | None = None
+    ) -> None:
         self._exchange = exchange
         self._forwarding = group.forwarding
         self._group = group
@@ -71,9 +75,11 @@ class Attempt:
         self._head_size = 0
         self._interim = 0
         self._mark = DEAF
+        self._pass: Pass | None = None if upstream.guard is None else upstream.guard.take()
         self._pump: Task | None = None
         self._reusable = False
         self._searched = 0
+        self._tries = tries
         self._upgrade = b""
         self._waits = False  # it counts among those that wait for the head of their answer
         if exchange.head.upgrade and exchange.head.upgrade.decode() in self._forwarding.upgrade:
@@ -84,22 +90,20 @@ class Attempt:
         exchange = self._exchange
         self._wait()
         channel = self._channel = self._idle_channel()
+        if self._pass is not None:
+            self._pass.kept = channel is not None
         if channel is None:
             reactor = exchange.gateway.reactor
             channel = self._channel = await reach(reactor, self._group, self._upstream)
+            if exchange.timing is not None:
+                exchange.timing.connected(reactor.now)
         rest = self._send(channel)
         if rest:
             await self._send_rest(channel, rest)
         if not self._head.expects_continue:
             self._start_pump(channel)
         head = await self._final_head(channel)
-        self._wait_no_longer()
-        if self._pump is not None:  # whatever of the body is still to come: it has answered
-            self._upstream.silence.end_upload(channel, exchange.gateway.reactor.now)
-        if exchange.strip is not None:
-            head.kept = exchange.strip(head.kept)
-        if exchange.extra or exchange.led:
-            head.kept += exchange.extra + exchange.led
+        self._take_in(channel, head)
         if head.status == 101:
             await self._switch(channel, head)
             return
@@ -125,11 +129,24 @@ class Attempt:
             return stream
         return Answer(exchange, channel, head, self._ahead, seconds, silence)
 
+    def blame(self, *, broke: bool = False) -> None:
+        """Take in that the upstream has failed the request; `broke` if its connection did."""
+        if self._pass is not None and not self._exchange.client.channel.closed:
+            self._pass.failed(broke=broke)
+
+    def broke(self, failure: Unanswered) -> None:
+        """Take in that the connection broke off, or was refused."""
+        self.blame(broke=not isinstance(failure, Unreachable))
+        # What broke one connection has most likely broken the idle ones too.
+        self._upstream.pool.clear()
+
     def end(self) -> None:
         """Give back the claim, and the connection if it may be used again."""
         if self._pump is not None:
             self._pump.cancel()
         self._wait_no_longer()
+        if self._pass is not None:
+            self._pass.end()
         channel, upstream, upstreams = (
             self._channel,
             self._upstream,
@@ -145,13 +162,24 @@ class Attempt:
         # A status by now is the worker's own; the proxy's refusals are sent after the release.
         upstreams.release(self._group, upstream, answered=self._exchange.status != 0)
 
+    def _edit(self, head: ResponseHead) -> None:
+        """Make the lines of the worker's answer those that the client gets."""
+        exchange = self._exchange
+        if exchange.strip is not None:
+            head.kept = exchange.strip(head.kept)
+        if exchange.extra or exchange.led:
+            head.kept += exchange.extra + exchange.led
+        if exchange.timing is not None:
+            head.kept += exchange.timing.line(exchange.gateway.reactor.now)
+
     def _idle_channel(self) -> Channel | None:
         upload = self._exchange.upload
         # Whether every octet of the request is at hand, however often it is to be sent.
         whole = upload is None or (upload.finished and upload.replayable)
         repeatable = whole and self._head.method in IDEMPOTENT
         destroyed = self._exchange.gateway.destroyed
-        provable = whole and not repeatable and destroyed.listen() != DEAF
+        provable = whole and not (repeatable or self._upstream.remote)
+        provable = provable and destroyed.listen() != DEAF
         return self._upstream.pool.take(repeatable=repeatable, provable=provable)
 
     def _request(self) -> bytes:
@@ -161,7 +189,7 @@ class Attempt:
             self._head.expects_continue = False  # it did not wait for it
         self._asked_to_continue = self._head.expects_continue
         octets = render_request(self._head, self._exchange.forwarded, self._upgrade)
-        if self._head.method not in IDEMPOTENT:
+        if self._head.method not in IDEMPOTENT and not self._upstream.remote:
             self._mark = self._exchange.gateway.destroyed.listen()
             self._head_size = len(octets)
         return octets if upload is None else octets + upload.kept
@@ -179,7 +207,7 @@ class Attempt:
         try:
             await channel.send_all(octets, seconds)
         except Stalled as stalled:
-            raise Refused(504, f"the worker took nothing for {seconds:g} s") from stalled
+            raise Failed(504, f"the worker took nothing for {seconds:g} s") from stalled
         except Broken:
             return  # it may have answered before: reading will tell
 
@@ -199,6 +227,8 @@ class Attempt:
             await upload.run(channel, self._forwarding.response_timeout)
         finally:
             silence.end_upload(channel, reactor.now)
+        if self._pass is not None:
+            self._pass.asked_at = reactor.now
         if not self._exchange.status:  # the answer has not begun: now it is the worker's turn
             self._wait()
 
@@ -224,6 +254,18 @@ class Attempt:
                 if self._interim > INTERIM_LIMIT:
                     raise self._nonsense("too many interim answers")
                 await self._relay_interim(channel, head)
+
+    def _take_in(self, channel: Channel, head: ResponseHead) -> None:
+        """Note that the worker answers, and make its head what the client gets. Raises Dropped."""
+        exchange = self._exchange
+        self._wait_no_longer()
+        if self._pump is not None:  # whatever of the body is still to come: it has answered
+            self._upstream.silence.end_upload(channel, exchange.gateway.reactor.now)
+        if self._pass is not None:
+            self._pass.answered(head.status)
+        if self._tries is not None and self._tries.instead_of(head.status):
+            self._drop(head)
+        self._edit(head)
 
     def _next_head(self) -> ResponseHead | None:
         """Take a head from what came; None if it is not whole."""
@@ -267,7 +309,7 @@ class Attempt:
         """Tell why, and find out whether the worker has read anything where that matters."""
         exchange, upload = self._exchange, self._exchange.upload
         replayable = upload is None or upload.replayable
-        if not replayable or self._head.method in IDEMPOTENT:
+        if not replayable or self._head.method in IDEMPOTENT or self._upstream.remote:
             return Unanswered(reason, read=True)
         if self._pump is not None:
             self._pump.cancel()  # what it took from the client is kept for the next attempt
@@ -292,7 +334,7 @@ class Attempt:
             await self._continue(channel)
         elif self._pump is None:
             seconds = self._patience()
-            raise Refused(504, f"{self._exchange.upstream} gave no answer in {seconds:g} s")
+            raise Failed(504, f"{self._exchange.upstream} gave no answer in {seconds:g} s")
         elif self._pump.done:
             self._pump = None  # its end began the time anew, but only once
 
@@ -311,60 +353,20 @@ class Attempt:
 
     async def _switch(self, channel: Channel, head: ResponseHead) -> None:
         """Become a tunnel, which ends the connection as one for HTTP (RFC 9110 section 7.8)."""
-        exchange, client = self._exchange, self._exchange.client
         if not self._upgrade or head.upgrade != self._upgrade:
             raise self._nonsense("switched to a protocol that was not asked for")
-        exchange.status = 101
-        client.channel.unhook()
-        tunnel = Tunnel(
-            exchange.gateway.reactor,
-            client.channel,
-            channel,
-            self._forwarding.tunnel_timeout,
-        )
-        if self._upgrade == b"websocket":
-            tunnel.follow_frames(client.ahead, self._ahead)
-        self._upstream.begin_endless(channel, tunnel)
-        try:
-            await exchange.answer(self._first_octets(head))
-            await channel.send_all(client.ahead, self._forwarding.response_timeout)
-            client.ahead = b""
-            if exchange.gateway.heir is not None:
-                tunnel.interrupt()
-            if await tunnel.run():
-                await self._hand_on(channel, tunnel)
-        except Broken as broken:
-            exchange.reason = f"tunnel: {broken}"
-            if not isinstance(broken, Stalled):
-                client.channel.abort()  # a reset is passed on as one
-        exchange.sent += tunnel.sent
+        switch = Switch(self._exchange, self._group, self._upstream, channel)
+        switch.begin(head, self._ahead)
+        self._ahead = b""
+        await switch.run()
 
-    async def _hand_on(self, channel: Channel, tunnel: Tunnel) -> None:
-        """Let another proxy go on with the tunnel, if it is not over."""
-        exchange, client = self._exchange, self._exchange.client
-        if exchange.gateway.heir is None:
-            return
-        head = self._head
-        exchange.reason = "handed on to another proxy"
-        entry = HandedTunnel(
-            client.door.name,
-            client.ip,
-            self._upstream.id,
-            self._group.service,
-            head.method.decode("latin-1"),
-            exchange.target.decode("latin-1"),
-        )
-        await exchange.gateway.heir.take_endless(client, channel, tunnel.handed(entry))
+    def _drop(self, head: ResponseHead) -> None:
+        """Leave the answer; raises Dropped. Its connection is kept if all of it is there."""
+        whole = head.keep_alive and 0 <= head.length == len(self._ahead)
+        upload = self._exchange.upload
+        self._reusable = whole and (upload is None or upload.finished)
+        raise Dropped(head.status)
 
-    def _first_octets(self, head: ResponseHead) -> bytes:
-        """Return what the client gets before all that the tunnel carries."""
-        upgrade = self._upgrade
-        octets = render_response(head, close=False, client_minor=1, length=0, upgrade=upgrade)
-        octets += self._ahead
-        self._exchange.sent = len(self._ahead)
-        # A tunnel may last for days, beside thousands of others: it keeps nothing of the heads.
-        head.block = head.kept = self._head.block = self._head.kept = self._ahead = b""
-        return octets
-
-    def _nonsense(self, reason: str) -> Refused:
-        return Refused(502, f"{self._exchange.upstream} answered nonsense: {reason}")
+    def _nonsense(self, reason: str) -> Failed:
+        reason = f"{self._exchange.upstream} answered nonsense: {reason}"
+        return Failed(502, reason, invalid=True)

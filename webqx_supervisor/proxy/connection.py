@@ -85,7 +85,7 @@ async def _serve_next(gateway: Gateway, client: Client) -> bool:
         if head is None:
             head = await _read_head(gateway, client)
     except Malformed as fault:
-        await _refuse_head(gateway, client, Refused(fault.status, fault.reason))
+        await refuse_unread(gateway, client, Refused(fault.status, fault.reason))
         return False
     if head is None:
         return not client.over
@@ -94,7 +94,7 @@ async def _serve_next(gateway: Gateway, client: Client) -> bool:
     try:
         await _serve(exchange)
     finally:
-        exchange.record()
+        exchange.end()
         client.busy = False
     if not exchange.keep and not client.channel.closed:
         client.over = True
@@ -147,7 +147,7 @@ async def _serve(exchange: Exchange) -> None:
             if way is None:
                 await exchange.answer_options()
             elif way.plain:
-                await forward(exchange, exchange.gateway.group(way.route))
+                await forward(exchange, way)
             else:
                 await _go(exchange, way)
         except Again:
@@ -172,12 +172,14 @@ async def _go(exchange: Exchange, way: Way) -> None:
     if way.carry is not None:
         await way.carry(exchange)
     else:
-        await forward(exchange, exchange.gateway.group(way.route))
+        await forward(exchange, way)
 
 
 def _way_for(exchange: Exchange) -> Way | None:
     """Return the way that the request takes; None: the server as such is asked. Raises Refused."""
     head, client = exchange.head, exchange.client
+    if client.vouch is not None:
+        client.vouch(exchange)
     if head.length and exchange.upload is None:
         exchange.upload = Upload(exchange.gateway.reactor, client, head.length)
     if head.via_self:
@@ -185,12 +187,15 @@ def _way_for(exchange: Exchange) -> Way | None:
     if head.target == b"*":
         return None
     way = exchange.gateway.way(client.door.name, head.host, head.path, head)
+    if way.plain and exchange.upload is not None:
+        exchange.upload.bound(client.door.limits.max_body)
     exchange.extra = way.lines
     exchange.strip = way.strip
     return way
 
 
-async def _refuse_head(gateway: Gateway, client: Client, refused: Refused) -> None:
+async def refuse_unread(gateway: Gateway, client: Client, refused: Refused) -> None:
+    """Refuse whatever the client has sent, and let it get to see that."""
     exchange = Exchange(gateway, client, _UNREAD)
     try:
         await exchange.refuse(refused)

@@ -1,22 +1,26 @@
 """The listeners that this proxy accepts on, and what happens to who comes in."""
 
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
+from webqx_supervisor.core.wire.proxyline import ProxyLine
 from webqx_supervisor.core.wire.writer import render_error
+from webqx_supervisor.model.clients import Introduction, Trust
 from webqx_supervisor.model.gateway import Limits, Listener, Protocol
-from webqx_supervisor.model.link import HandedClient, HandedEndless
+from webqx_supervisor.model.link import HandedClient, HandedEndless, HandedStream
 from webqx_supervisor.net import descriptors
 from webqx_supervisor.net.channel import Channel
 from webqx_supervisor.net.listeners import Acceptor
 from webqx_supervisor.proxy.accesslog import Record
 from webqx_supervisor.proxy.admission import Complaints, Headcount, close_some, idle_among
-from webqx_supervisor.proxy.connection import Talk, serve, talk_http
+from webqx_supervisor.proxy.connection import Talk, refuse_unread, serve, talk_http
 from webqx_supervisor.proxy.gateway import Client, Gateway
+from webqx_supervisor.proxy.introduction import introduced
 from webqx_supervisor.proxy.refusal import Refused
-from webqx_supervisor.proxy.stream import talk_tcp
+from webqx_supervisor.proxy.stream import refuse_tcp, talk_tcp
+from webqx_supervisor.proxy.trust import Trusting
 
 RESERVE = 512
 """Descriptors that are left to connections to workers, pipes and files; an eighth if few."""
@@ -36,15 +40,33 @@ class Door:
         self.acceptors: dict[str, Acceptor] = {}
         self.headcount = Headcount()
         self.full_until = 0.0
+        self.trust = Trusting(Trust())
 
-    def apply(self, listener: Listener, clients: Iterable[Client]) -> None:
+    def apply(self, listener: Listener, clients: Collection[Client]) -> None:
         """Take over what the table says; it holds for the `clients` of all listeners at once."""
+        if listener.trust != self.trust.policy:
+            self.trust = Trusting(listener.trust)
+            for client in clients:
+                if client.door is self:
+                    self.trust.settle(client)
         self.limits = listener.limits
         self.protocol = listener.protocol
         self.headcount.count_addresses(
             self.limits.max_connections_per_client > 0,
             (client.ip for client in clients if client.door is self),
         )
+
+    def introduce(self, client: Client, line: ProxyLine) -> None:
+        """Take in what a PROXY header says of a client. Raises Refused (429)."""
+        if line.source is not None:
+            self.headcount.leave(client.ip)
+            client.meet(line.source)
+            self.headcount.enter(client.ip)
+        nameless = line.source is None and not line.local
+        client.introduction = Introduction.NAMELESS if nameless else Introduction.DONE
+        self.trust.settle(client)
+        if 0 < self.limits.max_connections_per_client < self.headcount.of(client.ip):
+            raise _too_many()
 
     def leave(self, ip: str) -> None:
         """Note that a client from this address is gone."""
@@ -104,28 +126,47 @@ class Doors:
             return
         with suppress(OSError):  # gone already: reading will tell
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._welcome(door, connected, peer[0])
+        self._welcome(door, connected, peer[0], door.trust.introduction(peer[0]))
 
     def adopt_endless(self, handed: HandedEndless, connected: socket.socket, talk: Talk) -> None:
         """Go on with a tunnel or an event stream of a proxy that leaves."""
         door = self._doors.get(handed.listener) or Door(handed.listener)
-        client = self._client(door, connected, handed.ip)
+        # After a tunnel nothing more is asked.
+        introduction = Introduction.DONE
+        if isinstance(handed, HandedStream):
+            introduction = handed.introduction
+        client = self._client(door, connected, handed.ip, introduction)
         client.busy = True
         client.task = self._gateway.reactor.spawn(serve(self._gateway, client, talk))
 
     def adopt(self, handed: HandedClient, connected: socket.socket) -> None:
         """Go on with a client of a proxy that leaves; a listener that is gone keeps its clients."""
         door = self._doors.get(handed.listener) or Door(handed.listener)
-        self._welcome(door, connected, handed.ip, handed.ahead.encode("latin-1"))
+        ahead = handed.ahead.encode("latin-1")
+        self._welcome(door, connected, handed.ip, handed.introduction, ahead)
 
-    def _welcome(self, door: Door, connected: socket.socket, ip: str, ahead: bytes = b"") -> None:
-        client = self._client(door, connected, ip)
+    def _welcome(
+        self,
+        door: Door,
+        connected: socket.socket,
+        ip: str,
+        introduction: Introduction,
+        ahead: bytes = b"",
+    ) -> None:
+        client = self._client(door, connected, ip, introduction)
         client.ahead = ahead
-        talk = talk_http if door.protocol is Protocol.HTTP else talk_tcp
+        http = door.protocol is Protocol.HTTP
+        talk: Talk = talk_http if http else talk_tcp
+        if introduction is Introduction.DUE:
+            talk = introduced(talk, refuse_unread if http else refuse_tcp)
         client.task = self._gateway.reactor.spawn(serve(self._gateway, client, talk))
 
-    def _client(self, door: Door, connected: socket.socket, ip: str) -> Client:
+    def _client(
+        self, door: Door, connected: socket.socket, ip: str, introduction: Introduction
+    ) -> Client:
         client = Client(Channel(self._gateway.reactor, connected), ip, door)
+        client.introduction = introduction
+        door.trust.settle(client)
         self._gateway.clients.add(client)
         door.headcount.enter(client.ip)
         return client
@@ -133,8 +174,12 @@ class Doors:
     def _refusal(self, door: Door, fd: int, ip: str) -> Refused | None:
         """Return why a client cannot be let in, None if it can: room is made where it must be."""
         limits, headcount = door.limits, door.headcount
-        if 0 < limits.max_connections_per_client <= headcount.of(ip):
-            return Refused(429, "too many connections from this address", _RETRY)
+        if not door.trust.lets_in(ip):
+            return Refused(403, "only trusted proxies may connect here")
+        most = limits.max_connections_per_client
+        # Whoever has to say for whom it comes is counted when that is known.
+        if 0 < most <= headcount.of(ip) and door.trust.introduction(ip) is not Introduction.DUE:
+            return _too_many()
         if 0 < limits.max_connections <= headcount.total:
             clients = (client for client in self._gateway.clients if client.door is door)
             if not self._make_room(door, clients):
@@ -176,5 +221,10 @@ class Doors:
         connected.close()
         gateway.requests += 1
         now, status = gateway.reactor.now, refused.status
-        gateway.log.record(Record(now, now, ip, b"", b"", status, 0, "", number, 0, refused.reason))
+        reason = refused.reason
+        gateway.log.record(Record(now, now, ip, b"", b"", status, 0, "", number, 0, reason, ""))
         self._complaints.turned_away()
+
+
+def _too_many() -> Refused:
+    return Refused(429, "too many connections from this address", _RETRY)

@@ -89,6 +89,7 @@ class EventStream(Answer):
             seconds=self._seconds,
             chunks=chunks,
             ahead=client.ahead.decode("latin-1"),
+            introduction=client.introduction,
         )
 
 

@@ -1,14 +1,22 @@
 """One request and its answer, from the head to the last octet and the line in the access log."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
+from webqx_supervisor.core.pages import Pages
+from webqx_supervisor.core.wire.edits import find_value
 from webqx_supervisor.core.wire.messages import RequestHead, ResponseHead
-from webqx_supervisor.core.wire.writer import ALLOW, render_error, render_own_head
+from webqx_supervisor.core.wire.writer import (
+    ALLOW,
+    render_error,
+    render_error_page,
+    render_own_head,
+)
 from webqx_supervisor.net.channel import Broken, Stalled
 from webqx_supervisor.proxy.accesslog import Record
 from webqx_supervisor.proxy.gateway import Client, Gateway
 from webqx_supervisor.proxy.refusal import Cut, Refused, Settled
+from webqx_supervisor.proxy.timing import Timing
 from webqx_supervisor.proxy.upload import Upload
 
 CLIENT_WENT_AWAY = 499
@@ -40,9 +48,11 @@ class Exchange:
 
     __slots__ = (
         "began",
+        "claims",
         "client",
         "coding",
         "compress",
+        "endings",
         "extra",
         "forwarded",
         "gateway",
@@ -50,13 +60,17 @@ class Exchange:
         "ip",
         "keep",
         "led",
+        "name",
         "number",
+        "pages",
         "reason",
         "retries",
         "sent",
         "status",
         "strip",
         "target",
+        "timing",
+        "trace",
         "upload",
         "upstream",
     )
@@ -83,17 +97,33 @@ class Exchange:
         """Has a worker's answer encoded, if it is worth it."""
         self.coding: bytes | None = None
         """How; None: the client takes none."""
+        self.pages: Pages | None = None
+        """What people see of a refusal; None: plain text."""
+        self.claims: dict[str, Any] | None = None
+        """What is known of who asks: what a token says, or the name as `sub`; None: nothing."""
+        self.endings: list[Callable[[], None]] | None = None
+        """What is to be done when it is over, however it ends; see at_end()."""
         self.ip = client.ip
         """Who asks."""
         self.forwarded = client.forwarded
         """The lines that tell the worker so."""
         self.target = head.target
         """As the client wrote it."""
+        self.name = ""
+        """The id that somebody in front has given the request; empty: it has that of the log."""
+        self.trace = ""
+        """The trace that it belongs to, if that is of interest."""
+        self.timing: Timing | None = None
+        """Where its time goes, if that is of interest."""
         self.upstream = ""
         self.retries = 0
         self.reason = ""
         self.began = gateway.reactor.now
         self.number = client.request = gateway.log.next_request()
+
+    def request_id(self) -> str:
+        """Return the name under which the request is found in the log, and shown to the client."""
+        return self.name or self.gateway.log.request_id(self.number)
 
     def may_keep(self) -> bool:
         """Say whether the connection could carry another request after this one, as of now."""
@@ -110,17 +140,35 @@ class Exchange:
             raise Cut(refused.reason)
         self.keep = self.may_keep()
         self.reason = refused.reason
-        await self.answer(
-            render_error(
-                refused.status,
-                request_id=self.gateway.log.request_id(self.number),
-                reason=refused.reason,
-                close=not self.keep,
-                head_only=self.head.method == b"HEAD",
-                extra=self.gateway.date() + refused.extra + self.extra,
-            )
-        )
+        await self.answer(self._refusal(refused))
         self.status = refused.status
+
+    def _refusal(self, refused: Refused) -> bytes:
+        request_id = self.request_id()
+        extra = self.gateway.date() + refused.extra + self.extra
+        if self.timing is not None:
+            extra += self.timing.line(self.gateway.reactor.now)
+        close, head_only = not self.keep, self.head.method == b"HEAD"
+        if self.pages is not None:
+            accept = find_value(self.head.block, b"accept")
+            page = self.pages.page(refused.status, accept, refused.reason, request_id)
+            if page is not None:
+                return render_error_page(
+                    refused.status,
+                    page,
+                    request_id=request_id,
+                    close=close,
+                    head_only=head_only,
+                    extra=extra,
+                )
+        return render_error(
+            refused.status,
+            request_id=request_id,
+            reason=refused.reason,
+            close=close,
+            head_only=head_only,
+            extra=extra,
+        )
 
     async def settle(self, settled: Settled) -> None:
         """Answer the request here, with nothing wrong about it. Raises Broken."""
@@ -158,11 +206,27 @@ class Exchange:
         if isinstance(broken, Stalled):
             self.client.channel.abort()
 
+    def at_end(self, action: Callable[[], None]) -> None:
+        """Have something done when it is over, however it ends."""
+        if self.endings is None:
+            self.endings = []
+        self.endings.append(action)
+
+    def end(self) -> None:
+        """Do what is to be done in the end, and write the line of the access log."""
+        if self.endings is not None:
+            for each in self.endings:
+                each()
+        self.record()
+
     def record(self) -> None:
         """Write the line of the access log."""
         status = self.status or CLIENT_WENT_AWAY
         if not self.status and not self.reason:
             self.reason = "the client went away"
+        name = self.name
+        if self.trace:
+            name = f"{self.request_id()},{self.trace}"
         self.gateway.requests += 1
         self.gateway.log.record(
             Record(
@@ -177,5 +241,6 @@ class Exchange:
                 self.number,
                 self.retries,
                 self.reason,
+                name,
             )
         )

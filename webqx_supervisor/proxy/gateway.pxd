@@ -14,9 +14,12 @@ cdef class Client:
     cdef public Channel channel
     cdef public object door
     cdef public bytes forwarded
+    cdef public object introduction
     cdef public str ip
     cdef public long long request
     cdef public Task task
+    cdef public bint trusted
+    cdef public object vouch
 
 
 cdef class Gateway:
@@ -29,6 +32,10 @@ cdef class Gateway:
     cdef public object tell
     cdef public object heir
     cdef public object losses
+    cdef public object keyring
+    cdef public object aside
+    cdef public object rates
+    cdef public object in_flight
     cdef public bint leaving
     cdef public object _empty
     cdef public object make_way

@@ -3,22 +3,29 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import trio
 
 from webqx_supervisor.core.routing import Router
 from webqx_supervisor.core.wire.headers import forwarded_block
 from webqx_supervisor.core.wire.messages import RequestHead
+from webqx_supervisor.core.wire.proxyline import ProxyLine
 from webqx_supervisor.core.wire.writer import date_field
+from webqx_supervisor.model.clients import Introduction
 from webqx_supervisor.model.gateway import Limits, Route, Table
-from webqx_supervisor.model.link import HandedEndless, Message
+from webqx_supervisor.model.link import BreakerMoved, HandedEndless, Message
+from webqx_supervisor.model.resilience import BreakerState
+from webqx_supervisor.net import rates
 from webqx_supervisor.net.channel import Channel
 from webqx_supervisor.net.poller import BROKEN
+from webqx_supervisor.net.rates import Rates
 from webqx_supervisor.net.reactor import Reactor, Task
 from webqx_supervisor.net.sockdiag import DestroyedSockets
 from webqx_supervisor.proxy.accesslog import AccessLog
+from webqx_supervisor.proxy.aside import Aside
 from webqx_supervisor.proxy.group import Group
+from webqx_supervisor.proxy.keyring import Keyring
 from webqx_supervisor.proxy.refusal import Refused
 from webqx_supervisor.proxy.upstreams import Upstreams
 from webqx_supervisor.proxy.way import Way
@@ -33,6 +40,9 @@ class HasLimits(Protocol):
     name: str
     limits: Limits
 
+    def introduce(self, client: "Client", line: ProxyLine) -> None:
+        """Take in what a PROXY header says of a client. Raises Refused."""
+
     def leave(self, ip: str) -> None:
         """Note that a client from this address is gone."""
 
@@ -40,11 +50,25 @@ class HasLimits(Protocol):
 class Client:
     """One client connection. `ahead` holds octets received and not used yet."""
 
-    __slots__ = ("ahead", "busy", "channel", "door", "forwarded", "ip", "over", "request", "task")
+    __slots__ = (
+        "ahead",
+        "busy",
+        "channel",
+        "door",
+        "forwarded",
+        "introduction",
+        "ip",
+        "over",
+        "request",
+        "task",
+        "trusted",
+        "vouch",
+    )
 
     def __init__(self, channel: Channel, ip: str, door: HasLimits) -> None:
         self.channel = channel
         self.ip = ip
+        """Its own address, or the one that a PROXY header has named."""
         self.door = door
         self.ahead = b""
         self.request = 0
@@ -54,6 +78,16 @@ class Client:
         self.over = False
         """It has had its last answer."""
         self.task: Task | None = None
+        self.forwarded = forwarded_block(ip, "http")
+        self.introduction = Introduction.DONE
+        self.trusted = False
+        """It is a proxy whose fields are believed."""
+        self.vouch: Callable[[Any], None] | None = None
+        """Tells an Exchange who asks, where that is not the client itself."""
+
+    def meet(self, ip: str) -> None:
+        """Know the client by another address from now on."""
+        self.ip = ip
         self.forwarded = forwarded_block(ip, "http")
 
     def hung_up(self, _channel: Channel, events: int) -> None:
@@ -90,13 +124,19 @@ class Gateway:
         self.reactor = reactor
         self.log = log
         self.destroyed = DestroyedSockets(reactor)
-        self.upstreams = Upstreams(reactor, idle, silent, seed)
+        self.upstreams = Upstreams(reactor, idle, silent, seed, self._breaker_moved)
         self.clients: set[Client] = set()
         self.requests = 0
         self.tell: Callable[[Message], None] = _nobody
         """Gives a message to the daemon."""
         self.losses: Counter[str] = Counter()
         """How many requests each upstream took along that broke off."""
+        self.keyring = Keyring(reactor, lambda message: self.tell(message))  # noqa: PLW0108 - set later
+        self.aside = Aside(reactor)
+        self.rates: Rates | None = None
+        """The table of rate limits, once one is needed."""
+        self.in_flight: Counter[tuple[str, str | bytes]] = Counter()
+        """Exchanges by scope and client, where that is limited."""
         self.leaving = False
         self.heir: Heir | None = None
         """Who takes the clients that are between two requests, when this proxy leaves."""
@@ -110,6 +150,7 @@ class Gateway:
 
     def apply(self, table: Table) -> list[str]:
         """Bring a table into force; return the draining upstreams that have nothing in flight."""
+        self.keyring.apply(table.credentials)
         known = self._ways
         self._ways = {each: known.get(each) or self.make_way(each) for each in table.routes}
         self._router = Router(self._ways.items())
@@ -117,6 +158,7 @@ class Gateway:
             if way.end is not None and route not in self._ways:
                 way.end()
         idle = self.upstreams.apply(table)
+        self._rouse(table)
         living = {upstream.id for upstream in self.upstreams.all()}
         self.losses = Counter({each: n for each, n in self.losses.items() if each in living})
         return idle
@@ -131,14 +173,45 @@ class Gateway:
     def group(self, route: Route) -> Group:
         """Return the group that the requests of a route go to now. Raises Refused (503)."""
         group = self.upstreams.group(route.service)
-        if group is not None and (group.up or route.backup is None):
+        if group is not None and (group.serves or route.backup is None):
             return group
         backup = self.upstreams.group(route.backup) if route.backup else None
-        if backup is not None and backup.up:
+        if backup is not None and backup.serves:
             return backup
         if group is None:
             raise Refused(503, f"service {route.service} is not known here")
         return group
+
+    def leads_away(self, route: Route, group: Group) -> bool:
+        """Say whether the requests of a route go to another group than this one now."""
+        return self.group(route) is not group
+
+    def limit_together(self, table: Rates) -> None:
+        """Count for rate limits in this table, as all proxies do."""
+        if self.rates is not None and self.rates.secret == table.secret:
+            table.close()  # a new daemon has told it again
+            return
+        if self.rates is not None:
+            self.rates.close()
+        self.rates = table
+
+    def limit_alone(self) -> Rates:
+        """Count for rate limits in a table of its own: nobody has said where else. Raises OSError.
+
+        That is so until a daemon of the present version tells it.
+        """
+        self.rates = Rates(rates.create())
+        return self.rates
+
+    def _rouse(self, table: Table) -> None:
+        """Wake those who wait for a service that is down while its backup is up."""
+        for route in table.routes:
+            group = self.upstreams.group(route.service) if route.backup is not None else None
+            if group is not None and group.waiting and self.leads_away(route, group):
+                group.rouse()
+
+    def _breaker_moved(self, upstream: str, state: BreakerState, reason: str) -> None:
+        self.tell(BreakerMoved(upstream, state, reason))
 
     def forget(self, client: Client) -> None:
         """Note that a client's connection is closed."""

@@ -18,6 +18,8 @@ cdef class Group:
     cdef public list up
     cdef public object waiting
     cdef public bint wishful
+    cdef public bint serves
+    cdef public object budget
     cdef public frozenset suspects
     cdef public frozenset quarantined
     cdef public bint watched
@@ -25,9 +27,11 @@ cdef class Group:
     cdef public list _available
     cdef public object _balance
     cdef public bint _expecting
+    cdef public bint _guarded
     cdef public int _limit
     cdef public object _line
     cdef public Task _looker
+    cdef public double _most_ejected
     cdef public object _policy
     cdef public Reactor _reactor
     cdef public str _reason
@@ -38,10 +42,11 @@ cdef class Group:
     cpdef bytes lead_back(self, Wish wish, LiveUpstream upstream)
     cpdef LiveUpstream claim_now(self, Wish wish=*)
     cpdef refused(self, LiveUpstream upstream)
+    cpdef changed(self)
+    cpdef _enter(self, LiveUpstream upstream)
     cpdef released(self)
     cpdef LiveUpstream _take(self, Wish wish, double since)
     cpdef _check_hope(self)
     cpdef _strike(self, Waiter waiter)
     cpdef _note_oldest(self)
-    cpdef _changed(self)
     cpdef _sort_out(self)

@@ -5,10 +5,13 @@ who comes later is served before.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from webqx_supervisor.core.balancing.affinity import Affinity
 from webqx_supervisor.core.balancing.candidate import Policy
 from webqx_supervisor.core.balancing.policies import policy
+from webqx_supervisor.core.breaker import admitted
+from webqx_supervisor.core.budget import Budget
 from webqx_supervisor.core.wire.cookies import cookie, set_cookie
 from webqx_supervisor.core.wire.messages import RequestHead
 from webqx_supervisor.model import gateway
@@ -25,6 +28,10 @@ LOOK = 0.5
 
 _LATER = b"Retry-After: 1\r\n"
 _UNKEYED = b""
+
+
+class Elsewhere(Exception):  # noqa: N818 - where the request goes
+    """Another group is to serve the request."""
 
 
 class Wish:
@@ -64,6 +71,10 @@ class Group:
         self.waiting: OrderedDict[Waiter, None] = OrderedDict()
         self.wishful = False
         """Requests must be looked at before they claim."""
+        self.serves = False
+        """Somebody accepts, and not all who do are ejected by their breakers."""
+        self.budget = Budget()
+        """What retries of its requests are paid from."""
         self.suspects: frozenset[str] = frozenset()
         self.quarantined: frozenset[str] = frozenset()
         self.watched = False
@@ -72,9 +83,11 @@ class Group:
         self._available: list[LiveUpstream] = []
         self._balance = Balance()
         self._expecting = False
+        self._guarded = False
         self._limit = 0
         self._line: Line | None = None
         self._looker: Task | None = None
+        self._most_ejected = 0.0
         self._policy: Policy[LiveUpstream] = policy(self._balance, seed)
         self._reactor = reactor
         self._reason = ""
@@ -97,12 +110,13 @@ class Group:
         self._line = line
         self._expecting = group.expecting
         self._reason = group.reason
+        self._guarded = group.breaker is not None
+        self._most_ejected = group.breaker.most_ejected if group.breaker is not None else 0.0
         for upstream in up:
             upstream.refused = False
-        self._changed()
+        self.changed()
         if not self.up and not self._expecting:
-            for waiter in self.waiting:
-                self._reactor.schedule(waiter.task)
+            self.rouse()
 
     def wish(self, head: RequestHead | None, client_ip: str) -> Wish:
         """Return what a request asks for, by its fields; without a head, by its address alone."""
@@ -131,23 +145,39 @@ class Group:
             return self._take(wish, now)
         upstream = self._policy.pick(self._available, now, _UNKEYED)
         if upstream is not None:
-            upstream.enter()
+            self._enter(upstream)
         return upstream
 
-    async def claim(self, until: float, wish: Wish | None = None) -> LiveUpstream:
+    async def claim(
+        self, until: float, wish: Wish | None = None, away: Callable[[], bool] | None = None
+    ) -> LiveUpstream:
         """Do the same, and wait for one if it must be.
 
-        Raises Refused when none will come, too many wait, or `until` (time of the reactor) passes.
+        Raises Refused when none will come, too many wait, or `until` (time of the reactor) passes;
+        Elsewhere as soon as `away` says so.
         """
         upstream = self.claim_now(wish)
-        return await self._wait(until, wish) if upstream is None else upstream
+        return await self._wait(until, wish, away) if upstream is None else upstream
 
     def refused(self, upstream: LiveUpstream) -> None:
         """Note that nobody accepted there, so that no request tries it again at once."""
         if not upstream.refused:
             upstream.refused = True
             self._sort_out()
+            if not self.serves:
+                self.rouse()
             self._reactor.spawn(self._forgive(upstream))
+
+    def rouse(self) -> None:
+        """Have all who wait look whether they are to go elsewhere."""
+        for waiter in self.waiting:
+            self._reactor.schedule(waiter.task)
+
+    def changed(self) -> None:
+        """Take in that others may be picked than before."""
+        self._sort_out()
+        self._note_oldest()
+        self.serve()
 
     def serve(self) -> None:
         """Give what is free to those who wait, in the order of their coming."""
@@ -172,17 +202,22 @@ class Group:
         if self._line is None:
             upstream = self._pick(wish)
             if upstream is not None:
-                upstream.enter()
+                self._enter(upstream)
             return upstream
         self._line.lock()
         try:
             if self._line.is_next(since):
                 upstream = self._pick(wish)
             if upstream is not None:
-                upstream.enter()
+                self._enter(upstream)
         finally:
             self._line.unlock()
         return upstream
+
+    def _enter(self, upstream: LiveUpstream) -> None:
+        upstream.enter()
+        if upstream.guard is not None and upstream.guard.enter():
+            self._sort_out()
 
     def _pick(self, wish: Wish | None) -> LiveUpstream | None:
         now = self._reactor.now
@@ -191,7 +226,9 @@ class Group:
         candidates = self._with_room(self._available)
         if wish.tried:
             # Elsewhere first, be it at a backup; where it has been only if there is nothing else.
-            others = self._with_room([each for each in self.up if not each.refused])
+            others = self._with_room(
+                [each for each in self.up if not each.refused and not each.ejected]
+            )
             candidates = (
                 [each for each in candidates if each not in wish.tried]
                 or [each for each in others if each not in wish.tried]
@@ -208,7 +245,9 @@ class Group:
             return upstreams
         return [each for each in upstreams if each.load() < self._limit]
 
-    async def _wait(self, until: float, wish: Wish | None) -> LiveUpstream:
+    async def _wait(
+        self, until: float, wish: Wish | None, away: Callable[[], bool] | None
+    ) -> LiveUpstream:
         if len(self.waiting) >= self.forwarding.queue_size:
             self._check_hope()
             raise Refused(503, f"too many requests wait for a worker of {self.service}", _LATER)
@@ -219,6 +258,8 @@ class Group:
             self._looker = self._reactor.spawn(self._look())
         try:
             while waiter.granted is None:
+                if away is not None and away():
+                    raise Elsewhere
                 self._check_hope()
                 await self._sleep(waiter, until - self._reactor.now)
             upstream, waiter.granted = waiter.granted, None
@@ -228,6 +269,8 @@ class Group:
                 self._strike(waiter)
             if waiter.granted is not None:  # it was given one and went away
                 waiter.granted.leave()
+                if waiter.granted.guard is not None:
+                    waiter.granted.guard.take().end()
                 self.released()
 
     async def _sleep(self, waiter: Waiter, seconds: float) -> None:
@@ -263,17 +306,26 @@ class Group:
         await self._reactor.sleep(REFUSAL_MEMORY)
         if upstream.refused:
             upstream.refused = False
-            self._changed()
-
-    def _changed(self) -> None:
-        self._sort_out()
-        self._note_oldest()
-        self.serve()
+            self.changed()
 
     def _sort_out(self) -> None:
         """Find who may be picked; backups only while nobody else may."""
         accepting = [upstream for upstream in self.up if not upstream.refused]
         regular = [upstream for upstream in accepting if not upstream.backup] or accepting
+        self.serves = bool(regular)
+        if self._guarded and regular:
+            regular = self._heed_breakers(accepting, regular)
         # The order decides who begins: several proxies must not all begin with the same one.
         first = self._seed % len(regular) if regular else 0
         self._available = regular[first:] + regular[:first]
+
+    def _heed_breakers(
+        self, accepting: list[LiveUpstream], regular: list[LiveUpstream]
+    ) -> list[LiveUpstream]:
+        """Leave out whom a breaker ejects; a backup that is well serves when all others are out."""
+        fit = [upstream for upstream in accepting if not upstream.ejected]
+        self.serves = bool(fit)
+        spare = [upstream for upstream in fit if upstream.backup]
+        if len(spare) == len(fit) and spare:
+            return spare
+        return admitted(regular, self._most_ejected)

@@ -50,7 +50,7 @@ class Handover:
     def take(self, client: Client) -> None:
         """Take over the connection of a client that is between two requests."""
         ahead = client.ahead.decode("latin-1")
-        entry = HandedClient(client.door.name, client.ip, ahead)
+        entry = HandedClient(client.door.name, client.ip, ahead, client.introduction)
         self._clients.append((entry, client.channel.detach()))
         self._more.set()
 

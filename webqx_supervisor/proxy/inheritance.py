@@ -193,7 +193,7 @@ class InheritedTunnel:
             Record(
                 gateway.reactor.now,
                 self._began,
-                client.ip,
+                handed.asked_by or client.ip,
                 handed.method.encode("latin-1"),
                 handed.target.encode("latin-1"),
                 101 if handed.target else 0,
@@ -202,5 +202,6 @@ class InheritedTunnel:
                 client.request,
                 0,
                 self._reason,
+                "",
             )
         )

@@ -27,7 +27,7 @@ def note(exchange: Exchange) -> None:
         method=head.method.decode("latin-1"),
         target=exchange.target.decode("latin-1")[:LONGEST_TARGET],
         age_s=round(gateway.reactor.now - exchange.began, 3),
-        request_id=gateway.log.request_id(exchange.number),
+        request_id=exchange.request_id(),
         fingerprint=identify(exchange),
     )
     gateway.tell(Lost(exchange.upstream, request))

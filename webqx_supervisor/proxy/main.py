@@ -28,9 +28,11 @@ from webqx_supervisor.model.link import (
     Message,
     Report,
     Share,
+    ShareRates,
     Silent,
     TableMessage,
 )
+from webqx_supervisor.net.rates import Rates
 from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.net.tally import Grid
 from webqx_supervisor.proxy.accesslog import AccessLog
@@ -38,6 +40,7 @@ from webqx_supervisor.proxy.doors import Doors
 from webqx_supervisor.proxy.gateway import Gateway
 from webqx_supervisor.proxy.handover import Handover
 from webqx_supervisor.proxy.inheritance import inherit
+from webqx_supervisor.proxy.keyring import prepare
 from webqx_supervisor.proxy.tunnel import FAREWELL
 from webqx_supervisor.proxy.upstream import ENDING_TIME, LiveUpstream
 from webqx_supervisor.proxy.ways import make_way
@@ -83,6 +86,7 @@ class Proxy:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self.reactor.run)
+            nursery.start_soon(self.gateway.aside.run)
             nursery.start_soon(self._talk)
             nursery.start_soon(self._listen)
             nursery.start_soon(self._heed_signals)
@@ -136,13 +140,19 @@ class Proxy:
     async def _listen(self) -> None:
         try:
             while True:
-                self._obey(*await self._link.receive())
+                message, fds = await self._link.receive()
+                if isinstance(message, TableMessage) and message.table.credentials:
+                    await prepare(message.table.credentials)
+                self._obey(message, fds)
         except LinkClosed:
             _LOG.warning("the daemon is gone; the last table stays in force")
 
     def _obey(self, message: Message, fds: Sequence[int]) -> None:
         if isinstance(message, Share):
             self._share(message.row, *fds)
+            return
+        if isinstance(message, ShareRates):
+            self._share_rates(*fds)
             return
         sockets = [socket.socket(fileno=fd) for fd in fds]
         match message:
@@ -172,6 +182,13 @@ class Proxy:
             self.gateway.upstreams.share(Grid(fd), row)
         except (OSError, ValueError) as error:
             _LOG.warning("counting alone, the shared map is unusable: %s", error)
+            os.close(fd)
+
+    def _share_rates(self, fd: int) -> None:
+        try:
+            self.gateway.limit_together(Rates(fd))
+        except (OSError, ValueError) as error:
+            _LOG.warning("limiting rates alone, the shared table is unusable: %s", error)
             os.close(fd)
 
     def _report(self, ticket: int) -> Report:
@@ -216,4 +233,5 @@ def _count(upstream: LiveUpstream, now: float) -> Count:
         silence.seconds(now),
         silence.heard_at,
         silence.is_held(),
+        upstream.guard.state if upstream.guard is not None else None,
     )

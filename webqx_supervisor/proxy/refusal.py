@@ -12,6 +12,14 @@ class Refused(Exception):  # noqa: N818 - what happens to the request
         """Whole field lines for the answer."""
 
 
+class Failed(Refused):
+    """The same, by a worker's fault: it was silent for too long or, `invalid`, spoke no HTTP."""
+
+    def __init__(self, status: int, reason: str, *, invalid: bool = False) -> None:
+        super().__init__(status, reason)
+        self.invalid = invalid
+
+
 class Settled(Exception):  # noqa: N818 - what happens to the request
     """The request is answered here, as it is meant to be: a redirect, a preflight, a fixed answer.
 
@@ -47,6 +55,14 @@ class Unanswered(Exception):  # noqa: N818 - the state of the request
         super().__init__(reason)
         self.reason = reason
         self.read = read
+
+
+class Dropped(Exception):  # noqa: N818 - what happened to the answer
+    """An upstream's answer was read and dropped: another attempt may bring a better one."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"{status}")
+        self.status = status
 
 
 class Unreachable(Unanswered):

@@ -1,11 +1,14 @@
 """One client connection of a TCP listener: a tunnel to the first upstream that accepts it."""
 
+from functools import partial
+
 from webqx_supervisor.model.link import HandedTunnel
 from webqx_supervisor.net.channel import Broken, Channel, Stalled
 from webqx_supervisor.net.poller import BROKEN
 from webqx_supervisor.proxy.accesslog import Record
 from webqx_supervisor.proxy.gateway import Client, Gateway
-from webqx_supervisor.proxy.group import Group, Wish
+from webqx_supervisor.proxy.group import Elsewhere, Group, Wish
+from webqx_supervisor.proxy.guard import Pass
 from webqx_supervisor.proxy.reach import reach
 from webqx_supervisor.proxy.refusal import Refused, Unreachable
 from webqx_supervisor.proxy.tunnel import Tunnel
@@ -40,9 +43,19 @@ class Stream:
         finally:
             self._record()
 
+    def refuse(self, refused: Refused) -> None:
+        """Carry nothing, and say in the log why."""
+        self._reason = refused.reason
+        self._client.channel.abort()
+        self._record()
+
     async def _serve(self) -> None:
         client, gateway = self._client, self._gateway
-        group = gateway.group(gateway.way(client.door.name, b"", "/").route)
+        way = gateway.way(client.door.name, b"", "/")
+        if way.allowed is not None and client.ip not in way.allowed:
+            raise Refused(403, "this address may not connect here")
+        route = way.route
+        group = gateway.group(route)
 
         def hung_up(_channel: Channel, _events: int) -> None:
             if client.task is not None:
@@ -52,7 +65,12 @@ class Stream:
         until = gateway.reactor.now + group.forwarding.queue_timeout
         wish = group.wish(None, client.ip) if group.wishful else None
         while True:
-            upstream = await group.claim(until, wish)
+            try:
+                upstream = await group.claim(until, wish, partial(gateway.leads_away, route, group))
+            except Elsewhere:
+                group = gateway.group(route)
+                wish = group.wish(None, client.ip) if group.wishful else None
+                continue
             self._upstream = upstream.id
             try:
                 await self._carry(group, upstream)
@@ -60,6 +78,7 @@ class Stream:
                 wish = wish or Wish()
                 wish.tried.append(upstream)
                 self._retries += 1
+                group = gateway.group(route)
             else:
                 return
 
@@ -67,12 +86,16 @@ class Stream:
         gateway = self._gateway
         channel: Channel | None = None
         tunnel: Tunnel | None = None
+        let_through = None if upstream.guard is None else upstream.guard.take()
         try:
-            channel = await reach(gateway.reactor, group, upstream)
+            channel = await _reach(gateway, group, upstream, let_through)
             self._client.channel.unhook()
             seconds = group.forwarding.tunnel_timeout
             tunnel = Tunnel(gateway.reactor, self._client.channel, channel, seconds)
             upstream.begin_endless(channel, tunnel)
+            if self._client.ahead:  # what came with a PROXY header
+                ahead, self._client.ahead = self._client.ahead, b""
+                await channel.send_all(ahead, group.forwarding.response_timeout)
             if gateway.heir is not None:
                 tunnel.interrupt()
             if await tunnel.run() and gateway.heir is not None:
@@ -83,6 +106,8 @@ class Stream:
                 )
                 await gateway.heir.take_endless(client, channel, tunnel.handed(entry))
         finally:
+            if let_through is not None:
+                let_through.end()
             if channel is not None:
                 upstream.end_endless(channel)
                 channel.close()
@@ -105,8 +130,29 @@ class Stream:
                 self._client.request,
                 self._retries,
                 self._reason,
+                "",
             )
         )
+
+
+async def refuse_tcp(gateway: Gateway, client: Client, refused: Refused) -> None:
+    """End a connection that has not come to its tunnel: there are no words for why."""
+    Stream(gateway, client).refuse(refused)
+
+
+async def _reach(
+    gateway: Gateway, group: Group, upstream: LiveUpstream, let_through: Pass | None
+) -> Channel:
+    """Connect, and tell the breaker. Raises Unreachable."""
+    try:
+        channel = await reach(gateway.reactor, group, upstream)
+    except Unreachable:
+        if let_through is not None:
+            let_through.failed(broke=False)
+        raise
+    if let_through is not None:
+        let_through.answered()
+    return channel
 
 
 async def talk_tcp(gateway: Gateway, client: Client) -> None:

@@ -6,11 +6,13 @@ cdef class Upload:
     cdef public bint replayable
     cdef public bytes kept
     cdef public Client _client
-    cdef public object _limits
+    cdef public long long _length
+    cdef public long long _most
     cdef public object _decoder
     cdef public long long _left
     cdef public Pace _pace
     cdef public long long _payload
 
+    cpdef bound(self, long long most)
     cpdef bytes _take(self, bytes data)
     cpdef _forget(self)

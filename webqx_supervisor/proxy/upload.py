@@ -7,7 +7,7 @@ from webqx_supervisor.net.pace import Pace
 from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.net.relay import SPLICE_FROM, relay
 from webqx_supervisor.proxy.gateway import Client
-from webqx_supervisor.proxy.refusal import Refused
+from webqx_supervisor.proxy.refusal import Failed, Refused
 
 KEPT = 64 * 1024
 """Octets of a body that are kept for another attempt."""
@@ -18,22 +18,29 @@ class Upload:
 
     What the client sent ahead is taken at once: `kept` is what goes out right behind the head,
     framed as the worker gets it, on every attempt, as long as the upload is `replayable`.
+    How large the body may be is for the way to say, once that is known.
     """
 
     def __init__(self, reactor: Reactor, client: Client, length: int) -> None:
         limits = client.door.limits
-        if limits.max_body and length > limits.max_body:
-            raise _too_large(limits.max_body)
         self.finished = False
         self.replayable = True
         self._client = client
-        self._limits = limits
+        self._length = length
+        self._most = 0
         self._decoder = ChunkedDecoder() if length == CHUNKED else None
         self._left = max(length, 0)
         self._pace = Pace(reactor, limits.idle_timeout, limits.min_body_rate)
         self._payload = 0
         ahead, client.ahead = client.ahead, b""
         self.kept = self._take(ahead)
+
+    def bound(self, most: int) -> None:
+        """Let the body have so many octets at most, 0: any number. Raises Refused (413)."""
+        self._most = most
+        if most and max(self._length, self._payload) > most:
+            self.finished = False  # whoever sends so much may send on: the connection ends
+            raise _too_large(most)
 
     async def run(self, upstream: Channel, seconds: float) -> None:
         """Carry what is left; return early if the upstream breaks, for it may have answered.
@@ -45,7 +52,7 @@ class Upload:
                 await self._carry_some(upstream, seconds)
         except Stalled as stalled:
             if stalled.channel is upstream:
-                raise Refused(504, f"the worker took nothing of the body {stalled}") from stalled
+                raise Failed(504, f"the worker took nothing of the body {stalled}") from stalled
             reason = f"the rest of the body did not come in time: {stalled.reason}"
             raise Refused(408, reason) from stalled
         except Broken as broken:
@@ -86,8 +93,8 @@ class Upload:
         except Malformed as fault:
             raise Refused(fault.status, fault.reason) from fault
         self._payload += len(payload)
-        if self._limits.max_body and self._payload > self._limits.max_body:
-            raise _too_large(self._limits.max_body)
+        if self._most and self._payload > self._most:
+            raise _too_large(self._most)
         if not self._decoder.done:
             return encode_chunk(payload)
         self.finished = True

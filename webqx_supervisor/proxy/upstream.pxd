@@ -1,5 +1,6 @@
 from webqx_supervisor.net.channel cimport Channel
 from webqx_supervisor.net.reactor cimport Reactor
+from webqx_supervisor.proxy.guard cimport Guard
 from webqx_supervisor.proxy.pool cimport Pool
 from webqx_supervisor.proxy.silence cimport Silence
 
@@ -8,7 +9,9 @@ cdef class LiveUpstream:
     cdef public str host
     cdef public int port
     cdef public bint draining
+    cdef public Guard guard
     cdef public bint refused
+    cdef public bint remote
     cdef public long long in_flight
     cdef public long long answered
     cdef public Pool pool

@@ -7,6 +7,7 @@ from webqx_supervisor.model.gateway import Upstream, UpstreamState
 from webqx_supervisor.net.channel import Channel
 from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.net.tally import Tally
+from webqx_supervisor.proxy.guard import Guard
 from webqx_supervisor.proxy.pool import Pool
 from webqx_supervisor.proxy.silence import Silence, Watch
 
@@ -38,6 +39,7 @@ class LiveUpstream:
         "answered",
         "backup",
         "draining",
+        "guard",
         "host",
         "id",
         "in_flight",
@@ -45,6 +47,7 @@ class LiveUpstream:
         "port",
         "ready_at",
         "refused",
+        "remote",
         "seed",
         "silence",
         "token",
@@ -56,7 +59,11 @@ class LiveUpstream:
         self.host = upstream.host
         self.port = upstream.port
         self.draining = False
+        self.guard: Guard | None = None
+        """Its breaker, if it has one."""
         self.refused = False
+        self.remote = upstream.remote
+        """What it has read cannot be known here."""
         self.in_flight = 0
         self.answered = 0
         self.pool = Pool(reactor)
@@ -91,6 +98,16 @@ class LiveUpstream:
             if tally is not None:
                 tally.add(slot, self.in_flight)
             self._tally, self._slot = tally, slot
+
+    @property
+    def ejected(self) -> bool:
+        """Whether its breaker lets nothing through now."""
+        return self.guard is not None and self.guard.ejected
+
+    @property
+    def badness(self) -> float:
+        """How bad its answers were when its breaker was opened, from 0 to 1."""
+        return self.guard.badness if self.guard is not None else 0.0
 
     def load(self) -> int:
         """Return what it has in flight, over all proxies where they count together."""

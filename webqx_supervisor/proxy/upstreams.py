@@ -8,6 +8,7 @@ from webqx_supervisor.net.bell import Bell
 from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.net.tally import Grid, Tally
 from webqx_supervisor.proxy.group import Group
+from webqx_supervisor.proxy.guard import Moved, guarded
 from webqx_supervisor.proxy.line import Line
 from webqx_supervisor.proxy.silence import Watch
 from webqx_supervisor.proxy.upstream import LiveUpstream
@@ -16,8 +17,8 @@ from webqx_supervisor.proxy.upstream import LiveUpstream
 class Upstreams:
     """All groups. `idle` is called with the id of a draining upstream whose last exchange ended.
 
-    `silent` is called with the ids of those that have been silent for their `hang_timeout`. `seed`
-    is to differ from proxy to proxy.
+    `silent` is called with the ids of those that have been silent for their `hang_timeout`, `moved`
+    when a breaker has moved. `seed` is to differ from proxy to proxy.
     """
 
     def __init__(
@@ -26,9 +27,11 @@ class Upstreams:
         idle: Callable[[str], None],
         silent: Callable[[tuple[str, ...]], None],
         seed: int = 0,
+        moved: Moved = lambda *_: None,
     ) -> None:
         self._reactor = reactor
         self._idle = idle
+        self._moved = moved
         self._seed = seed
         self._tally: Tally | None = None
         self._bell: Bell | None = None
@@ -57,6 +60,8 @@ class Upstreams:
             if live.id not in self._upstreams:
                 live.draining = False  # nobody asks when it becomes idle
                 live.pool.clear()
+                if live.guard is not None:
+                    live.guard.retire()
         self._watch.silences = {
             live.id: live.silence for live in self._upstreams.values() if not live.draining
         }
@@ -90,6 +95,9 @@ class Upstreams:
 
     def _apply_group(self, group: UpstreamGroup, known: dict[str, LiveUpstream]) -> None:
         up = []
+        own = self._groups.get(group.service)
+        if own is None:
+            own = self._groups[group.service] = Group(self._reactor, group.service, self._seed)
         for upstream in group.upstreams:
             live = known.get(upstream.id)
             if live is None:
@@ -97,6 +105,9 @@ class Upstreams:
             live.pool.apply(group.forwarding)
             live.apply(upstream, self._tally)
             live.silence.hang_timeout = group.hang_timeout
+            live.guard = guarded(
+                live.guard, self._reactor, live.id, group.breaker, own.changed, self._moved
+            )
             if upstream.state is UpstreamState.CLOSING:
                 live.close_endless(CloseCode.GOING_AWAY, at_once=True)
             elif upstream.state is UpstreamState.ENDING:
@@ -106,12 +117,10 @@ class Upstreams:
                 live.pool.clear()
             else:
                 up.append(live)
-        if group.service not in self._groups:
-            self._groups[group.service] = Group(self._reactor, group.service, self._seed)
         line = None
         if group.slot >= 0 and self._tally is not None and self._bell is not None:
             line = Line(self._tally, self._bell, group.slot)
-        self._groups[group.service].apply(group, up, line)
+        own.apply(group, up, line)
 
     def _serve_all(self) -> None:
         for group in self._groups.values():

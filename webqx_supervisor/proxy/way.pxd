@@ -1,5 +1,8 @@
 cdef class Way:
+    cdef public object allowed
     cdef public object route
+    cdef public object backup
+    cdef public object retry
     cdef public tuple filters
     cdef public object carry
     cdef public bytes lines

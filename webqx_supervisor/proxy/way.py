@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from webqx_supervisor.core.networks import Networks
 from webqx_supervisor.model.gateway import Route
 
 Ask = Callable[[Any], Awaitable[None] | None]
@@ -18,10 +19,22 @@ class Way:
     """`filters` are asked in their order; `carry` then answers, None: a worker of the service does.
 
     `lines` are field lines of every answer, `strip` takes out of a worker's what must not be there.
+    `allowed` holds the addresses that may come in over TCP, None: all may.
     `end` is called when the table has another way in its place.
     """
 
-    __slots__ = ("carry", "end", "filters", "lines", "plain", "route", "strip")
+    __slots__ = (
+        "allowed",
+        "backup",
+        "carry",
+        "end",
+        "filters",
+        "lines",
+        "plain",
+        "retry",
+        "route",
+        "strip",
+    )
 
     def __init__(
         self,
@@ -33,9 +46,12 @@ class Way:
         end: Callable[[], None] | None = None,
     ) -> None:
         self.route = route
+        self.backup = route.backup
+        self.retry = route.filters.retry
         self.filters = filters
         self.carry = carry
         self.lines = lines
         self.strip = strip
         self.end = end
+        self.allowed: Networks | None = None
         self.plain = not filters and carry is None

@@ -1,17 +1,30 @@
 """From a route of the table to the way that its requests take."""
 
-from webqx_supervisor.core import cors
+from webqx_supervisor.core import cors, ratelimit
 from webqx_supervisor.core.rewriting import location, rewritten
 from webqx_supervisor.core.wire.edits import field_lines, stripper
-from webqx_supervisor.model.filters import Access, Edits
+from webqx_supervisor.model.filters import Access, Edits, Filters
 from webqx_supervisor.model.gateway import FixedAnswer, Redirect, Route
+from webqx_supervisor.model.telling import Telling
 from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.proxy.exchange import Exchange
+from webqx_supervisor.proxy.files import FilesCarrier
 from webqx_supervisor.proxy.filters.access import AccessFilter
+from webqx_supervisor.proxy.filters.auth import auth_filters
+from webqx_supervisor.proxy.filters.body import BodyFilter
 from webqx_supervisor.proxy.filters.compress import CompressFilter
 from webqx_supervisor.proxy.filters.cors import CorsFilter
+from webqx_supervisor.proxy.filters.crowding import CrowdingFilter
 from webqx_supervisor.proxy.filters.edits import EditsFilter, stripped
+from webqx_supervisor.proxy.filters.limits import LimitsFilter, is_by_claim
+from webqx_supervisor.proxy.filters.pages import PagesFilter
 from webqx_supervisor.proxy.filters.pause import PauseFilter
+from webqx_supervisor.proxy.filters.telling import (
+    ForwardedFilter,
+    RequestIdFilter,
+    TimingFilter,
+    TraceFilter,
+)
 from webqx_supervisor.proxy.refusal import Settled
 from webqx_supervisor.proxy.way import Ask, Carry, Way
 
@@ -22,34 +35,83 @@ def make_way(reactor: Reactor, route: Route) -> Way:
     names = stripped(edits)
     if filters.cors is not None:
         names += cors.STRIPPED
+    if filters.telling.request_id:
+        names.append(filters.telling.request_id.lower().encode())
+    if filters.limits:
+        names += ratelimit.SINGLE
     pause = PauseFilter(reactor, route.pause) if route.pause is not None else None
-    return Way(
+    allowed = AccessFilter(filters.access) if filters.access != Access() else None
+    way = Way(
         route,
-        tuple(_filters(route, pause)),
+        tuple(_filters(route, pause, allowed)),
         _carry(route),
         field_lines((*edits.set, *edits.add)),
         stripper(names),
         pause.end if pause is not None else None,
     )
+    if allowed is not None:
+        way.allowed = allowed.allowed
+    return way
 
 
-def _filters(route: Route, pause: PauseFilter | None) -> list[Ask]:
+def _filters(route: Route, pause: PauseFilter | None, allowed: AccessFilter | None) -> list[Ask]:
     """Return what is asked, in this order: whoever is refused is refused by the cheapest."""
-    filters = route.filters
-    asked: list[Ask] = []
-    if filters.cors is not None:
-        asked.append(CorsFilter(filters.cors).ask)
-    if filters.access != Access():
-        asked.append(AccessFilter(filters.access).ask)
-    if pause is not None:
-        asked.append(pause.ask)
+    filters, telling = route.filters, route.filters.telling
+    first = _heard(filters, pause, allowed)
+    asked = [*_limits(filters), *auth_filters(filters.auth), *_limits_by_claim(filters)]
     if filters.compress is not None:
         asked.append(CompressFilter(filters.compress).ask)
+    asked += _told_to_worker(telling)
     if filters.request_headers != Edits():
         asked.append(EditsFilter(filters.request_headers).ask)
     if route.strip_prefix or route.rewrite is not None:
         asked.append(_Rewriting(route).ask)
+    if telling.server_timing:
+        asked.append(TimingFilter().ask)
+    if first or asked or _carry(route) is not None or filters.max_body is not None:
+        return [*first, BodyFilter(filters.max_body).ask, *asked]
+    return []
+
+
+def _heard(filters: Filters, pause: PauseFilter | None, allowed: AccessFilter | None) -> list[Ask]:
+    """Return what says how refusals look, then who is heard at all."""
+    asked: list[Ask] = []
+    if filters.telling.request_id:
+        asked.append(RequestIdFilter(filters.telling.request_id).ask)
+    if filters.error_pages:
+        asked.append(PagesFilter(filters.error_pages).ask)
+    if filters.cors is not None:
+        asked.append(CorsFilter(filters.cors).ask)
+    if allowed is not None:
+        asked.append(allowed.ask)
+    if pause is not None:
+        asked.append(pause.ask)
     return asked
+
+
+def _told_to_worker(telling: Telling) -> list[Ask]:
+    asked: list[Ask] = []
+    if telling.trace:
+        asked.append(TraceFilter().ask)
+    if telling.forwarded:
+        asked.append(ForwardedFilter().ask)
+    return asked
+
+
+def _limits(filters: Filters) -> list[Ask]:
+    """Return the limits that are asked before anybody has to prove who he is."""
+    asked: list[Ask] = []
+    if filters.crowding is not None:
+        asked.append(CrowdingFilter(filters.crowding).ask)
+    limits = [each for each in filters.limits if not is_by_claim(each)]
+    if limits:
+        asked.append(LimitsFilter(limits).ask)
+    return asked
+
+
+def _limits_by_claim(filters: Filters) -> list[Ask]:
+    limits = [each for each in filters.limits if is_by_claim(each)]
+    return [LimitsFilter(limits).ask] if limits else []
 
 
 def _carry(route: Route) -> Carry | None:
@@ -57,6 +119,8 @@ def _carry(route: Route) -> Carry | None:
         return _Redirecting(route.redirect).carry
     if route.answer is not None:
         return _Answering(route.answer).carry
+    if route.files is not None:
+        return FilesCarrier(route, route.files).carry
     return None
 
 

@@ -1,7 +1,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from webqx_supervisor.core.wire import framing
@@ -111,7 +111,6 @@ def test_what_follows_the_end_is_gathered_as_rest():
 BODIES = st.lists(st.binary(min_size=1, max_size=40), max_size=6)
 
 
-@settings(deadline=None)
 @given(st.data(), BODIES, st.binary(max_size=8))
 def test_any_split_gives_the_payload_of_the_whole(data, chunks, rest):
     body = b"".join(map(encode_chunk, chunks)) + LAST_CHUNK + rest
@@ -120,7 +119,6 @@ def test_any_split_gives_the_payload_of_the_whole(data, chunks, rest):
     assert decoded(pieces) == decoded([body]) == (b"".join(chunks), rest)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([b"1", b"0", b"\r\n", b"\n", b"\r", b";a", b"x", b": "])))
 def test_bytes_one_by_one_end_as_the_whole_does(pieces):
     body = b"".join(pieces)
@@ -134,7 +132,6 @@ def test_bytes_one_by_one_end_as_the_whole_does(pieces):
     assert outcome(octets(body)) == outcome([body])
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=60), max_size=6))
 def test_arbitrary_octets_raise_nothing_but_a_refusal(pieces):
     with contextlib.suppress(Malformed):
@@ -149,7 +146,6 @@ def test_no_data_is_no_chunk_because_an_empty_one_would_end_the_body():
     assert encode_chunk(b"") == b""
 
 
-@settings(deadline=None)
 @given(st.data(), BODIES, st.binary(max_size=8))
 def test_another_decoder_can_go_on_anywhere_before_the_end(data, chunks, rest):
     body = b"".join(map(encode_chunk, chunks)) + b"0\r\nA: b\r\n\r\n"

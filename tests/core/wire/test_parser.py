@@ -115,7 +115,7 @@ PIECES = st.sampled_from(
 STREAMS = st.binary(max_size=80) | st.lists(PIECES, max_size=25).map(b"".join)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(STREAMS)
 def test_arbitrary_octets_raise_nothing_but_a_refusal(data):
     with contextlib.suppress(Malformed):
@@ -128,7 +128,7 @@ def test_arbitrary_octets_raise_nothing_but_a_refusal(data):
             parse_response(start + data + b"\r\n\r\n", b"GET")
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(STREAMS)
 def test_what_is_refused_early_would_have_been_refused_whole(data):
     with contextlib.suppress(Malformed):

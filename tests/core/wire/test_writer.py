@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from webqx_supervisor.core.wire import writer
@@ -323,7 +323,6 @@ def lines_of(fields):
     return b"".join(b"%b: %b\r\n" % field for field in fields)
 
 
-@settings(deadline=None)
 @given(st.sampled_from([b"GET", b"POST", b"OPTIONS"]), FIELDS, FRAMINGS)
 def test_a_forwarded_request_reads_as_the_one_received(method, fields, framing):
     start = method + b" /a/./b?c HTTP/1.1\r\nHost: A.b:80\r\nX-Forwarded-For: 1.1.1.1\r\n"
@@ -337,7 +336,6 @@ def test_a_forwarded_request_reads_as_the_one_received(method, fields, framing):
     assert again[-1] == (b"Via", b"1.1 webqx-sv")
 
 
-@settings(deadline=None)
 @given(st.sampled_from([b"GET", b"HEAD"]), st.integers(200, 599), FIELDS, FRAMINGS)
 def test_a_relayed_answer_reads_as_the_one_received(method, status, fields, framing):
     octets = b"HTTP/1.1 %d X\r\n" % status + lines_of(fields) + framing + b"\r\n"

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterable
 
+from webqx_supervisor.core.wire.lines import begins_any
+
 
 def find_value(block: bytes, name: bytes) -> bytes | None:
     """Return what the first field of this lower-case name says in a whole head; None: not there."""
@@ -21,15 +23,11 @@ def stripper(names: Collection[bytes]) -> Callable[[bytes], bytes] | None:
         return None
     exact = frozenset(name for name in names if not name.endswith(b"*"))
     begins = tuple(name[:-1] for name in names if name.endswith(b"*"))
-    needles = (*(b"\n%b:" % name for name in exact), *(b"\n%b" % name for name in begins))
+    marks = (*(name + b":" for name in sorted(exact)), *begins)
 
     def strip(lines: bytes) -> bytes:
         # Mostly nothing is to be taken out, and to see that is all that it costs.
-        lower = b"\n" + lines.lower()
-        for needle in needles:
-            if needle in lower:
-                return _without(lines, exact, begins)
-        return lines
+        return _without(lines, exact, begins) if begins_any(lines, marks) else lines
 
     return strip
 

@@ -14,6 +14,7 @@ ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 _VIA = (b"Via: 1.0 " + PSEUDONYM + b"\r\n", b"Via: 1.1 " + PSEUDONYM + b"\r\n")
 _CHUNKED_FIELD = b"Transfer-Encoding: chunked\r\n"
 _CLOSE = b"Connection: close\r\n"
+_OTHER_HOST = b"X-Forwarded-Host: "
 _WITH_CONTENT = frozenset({b"POST", b"PUT", b"PATCH"})
 _MAX_FORWARDS = re.compile(rb"(?im)^(Max-Forwards: )([0-9]+)(?=\r$)").sub
 _UNPRINTABLE = re.compile(r"[^ -~]")
@@ -27,7 +28,8 @@ _MONTHS = (
 def render_request(head: RequestHead, forwarded: bytes, upgrade: bytes = b"") -> bytes:
     """Return the head that goes to a worker.
 
-    `forwarded` is the connection's forwarded_block; `upgrade` a granted protocol. `Expect` is
+    `forwarded` is the connection's forwarded_block, or what takes its place: it begins with
+    X-Forwarded-Host if that is not `head.authority`. `upgrade` is a granted protocol. `Expect` is
     written when `head.expects_continue` still holds, so a body must not have been sent before.
     """
     kept = head.kept
@@ -42,7 +44,7 @@ def render_request(head: RequestHead, forwarded: bytes, upgrade: bytes = b"") ->
         parts.append(b"Expect: 100-continue\r\n")
     if upgrade:
         parts.append(_upgrade_fields(upgrade))
-    if head.authority:
+    if head.authority and not forwarded.startswith(_OTHER_HOST):
         parts += (b"X-Forwarded-Host: ", head.authority, b"\r\n")
     parts += (forwarded, _VIA[head.minor], b"\r\n")
     return b"".join(parts)
@@ -97,18 +99,35 @@ def render_error(
 ) -> bytes:
     """Return a whole answer of the proxy's own in plain text; `extra` holds whole field lines.
 
-    405 says which methods are allowed by itself. No cache may keep the answer: it tells of this
-    moment, not of the resource.
+    405 says which methods are allowed by itself, unless `extra` does. No cache may keep the answer:
+    it tells of this moment, not of the resource.
     """
     mark = _printable(request_id)
     body = f"{status} {_phrase(status)}: {_printable(reason)}\nrequest {mark}\n".encode("ascii")
-    extra += b"X-Request-Id: %b\r\nCache-Control: no-store\r\n" % mark.encode("ascii")
-    if status == 405:
-        extra += ALLOW
-    answer = render_simple_response(
-        status, body, b"text/plain; charset=utf-8", close=close, extra=extra
+    page = body, b"text/plain; charset=utf-8"
+    return render_error_page(
+        status, page, request_id=mark, close=close, head_only=head_only, extra=extra
     )
-    return answer[: -len(body)] if head_only else answer
+
+
+def render_error_page(
+    status: int,
+    page: tuple[bytes, bytes],
+    *,
+    request_id: str,
+    close: bool,
+    head_only: bool,
+    extra: bytes,
+) -> bytes:
+    """Return the same with a body and content type of somebody else's."""
+    body, kind = page
+    if b"x-request-id:" not in extra.lower():
+        extra += b"X-Request-Id: %b\r\n" % request_id.encode("ascii")
+    extra += b"Cache-Control: no-store\r\n"
+    if status == 405 and b"\nAllow:" not in b"\n" + extra:
+        extra += ALLOW
+    answer = render_simple_response(status, body, kind, close=close, extra=extra)
+    return answer[: len(answer) - len(body)] if head_only else answer
 
 
 def render_simple_request(
@@ -141,11 +160,16 @@ def render_simple_response(
 def render_own_head(
     status: int, length: int, content_type: bytes, close: bool, extra: bytes
 ) -> bytes:
-    """Return the head of an answer of our own with so many octets; `extra` holds whole lines."""
+    """Return the head of an answer of our own with so many octets; `extra` holds whole lines.
+
+    CHUNKED is for HTTP/1.1 clients only; UNTIL_CLOSE implies `close`.
+    """
     parts = [b"HTTP/1.1 %d %b\r\n" % (status, _phrase(status).encode("ascii")), extra]
     if content_type and length:
         parts.append(b"Content-Type: %b\r\n" % content_type)
-    if status not in (204, 304):
+    if length == CHUNKED:
+        parts.append(_CHUNKED_FIELD)
+    elif length >= 0 and status not in (204, 304):
         parts += _length_field(length)
     if close:
         parts.append(_CLOSE)
@@ -164,11 +188,16 @@ def render_stream_head(status: int, content_type: bytes) -> bytes:
 
 
 def date_field(now: float) -> bytes:
-    """Return the Date line for a Unix time in seconds (RFC 9110 section 5.6.7)."""
+    """Return the Date line for a Unix time in seconds."""
+    return b"Date: %b\r\n" % http_date(now)
+
+
+def http_date(now: float) -> bytes:
+    """Return how a field says a Unix time in seconds (RFC 9110 section 5.6.7)."""
     # Not strftime: its names follow the locale.
     at = datetime.fromtimestamp(int(now), UTC)
     day, month = _DAYS[at.weekday()], _MONTHS[at.month - 1]
-    return f"Date: {day}, {at:%d} {month} {at:%Y %H:%M:%S} GMT\r\n".encode("ascii")
+    return f"{day}, {at:%d} {month} {at.year:04} {at:%H:%M:%S} GMT".encode("ascii")
 
 
 def _length_field(length: int) -> tuple[bytes, bytes, bytes]:

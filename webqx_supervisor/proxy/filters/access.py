@@ -10,9 +10,10 @@ class AccessFilter:
     """One list."""
 
     def __init__(self, policy: Access) -> None:
-        self._allowed = access(policy.allow, policy.deny)
+        self.allowed = access(policy.allow, policy.deny)
+        """Who may."""
 
     def ask(self, exchange: Exchange) -> None:
         """Let a request pass. Raises Refused (403)."""
-        if exchange.ip not in self._allowed:
+        if exchange.ip not in self.allowed:
             raise Refused(403, "this address may not ask here")
