@@ -225,3 +225,25 @@ async def test_one_that_was_never_ready_is_tried_again_though_it_leaves_with_suc
     async with living(Worker(polite, 1, free_port(), stage.resources)) as worker:
         await stage.until(lambda: worker.restarts >= 1)
         assert "completed" not in stage.kinds
+
+
+async def test_a_restart_waits_at_the_gate_as_the_first_start_does(stage):
+    opened, asked = trio.Event(), []
+    opened.set()
+
+    async def gate():
+        asked.append(worker.state)
+        await opened.wait()
+
+    worker = Worker(service(), 1, None, stage.resources)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(worker.live, gate)
+        await stage.until(lambda: worker.state is WorkerState.RUNNING)
+        opened = trio.Event()
+        os.kill(worker.pid, signal.SIGKILL)
+        await auntil(lambda: len(asked) == 2)
+        assert asked[1] is WorkerState.BACKOFF
+        assert worker.pid is None
+        opened.set()
+        await stage.until(lambda: worker.state is WorkerState.RUNNING)
+        worker.leave()

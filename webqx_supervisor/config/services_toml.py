@@ -16,6 +16,7 @@ from webqx_supervisor.config.env_files import read_env_files
 from webqx_supervisor.config.explain import Complaint, read
 from webqx_supervisor.config.fields import resolved
 from webqx_supervisor.config.filters import filters
+from webqx_supervisor.config.forwarding import Balance
 from webqx_supervisor.config.lines import KeyPath, dotted, key_lines
 from webqx_supervisor.config.names import default_daemon_name
 from webqx_supervisor.config.resilience import breaker
@@ -270,7 +271,7 @@ def _restart(entry: schema.Service) -> service.RestartPolicy:
     return policy
 
 
-def _balance(entry: schema.Balance) -> gateway.Balance:
+def _balance(entry: Balance) -> gateway.Balance:
     return gateway.Balance(
         policy=entry.policy,
         hash_by=entry.hash_by,
