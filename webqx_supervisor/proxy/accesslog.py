@@ -125,14 +125,17 @@ class AccessLog:
     def _line(self, record: Record) -> bytes:
         at = int((record.ended + self._offset) * 1000)
         took = int((record.ended - record.began) * 10000)  # tenths of ms
-        name = record.name or f"{self._mark}-{record.request:x}"
         # What a parser has let through is ASCII.
-        return (
+        line = (
             f"{_stamp(at // 1000)}.{at % 1000:03}Z {record.client}"
             f" {record.method.decode('ascii') or '-'} {record.target.decode('ascii') or '-'}"
             f" {record.status} {record.sent} {took // 10}.{took % 10} {record.upstream or '-'}"
-            f" {name} {record.retries} {record.reason or '-'}\n"
-        ).encode()
+            f" {self._mark}-{record.request:x} {record.retries} {record.reason or '-'}\n"
+        )
+        if record.name:  # rare, so that all others need not be put together of more parts
+            own = self.request_id(record.request)
+            line = line.replace(f" {own} ", f" {record.name} ", 1)
+        return line.encode()
 
     def _rotate(self, fd: int) -> None:
         if os.fstat(fd).st_size < self._max_size:
