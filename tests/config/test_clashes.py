@@ -29,6 +29,9 @@ WEB = "[listeners.web]\nbind = 80\n"
 RAW = "[listeners.raw]\nbind = 81\nprotocol = 'tcp'\n"
 
 
+TASK = service("m", kind="'task'")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -48,6 +51,8 @@ RAW = "[listeners.raw]\nbind = 81\nprotocol = 'tcp'\n"
         service("a", port=65535),
         A + "balance = { sticky = 'w', policy = 'hash', hash_by = 'cookie:s' }\n" + WEB,
         A + "balance = 'hash'\n" + RAW + route("raw", "a"),
+        A + "depends_on = { m = 'completed' }\n" + TASK,
+        A + "depends_on = { m = 'started' }\n" + TASK + "restart = 'on-failure'\n",
     ],
 )
 def test_what_can_be_true_at_once_is_not_told(text):
@@ -211,3 +216,55 @@ def test_every_cycle_is_named():
 def test_an_entry_that_is_left_out_for_its_own_error_is_still_known_by_name():
     document = ServicesToml.model_validate(tomllib.loads(WEB + route("web", "b") + route("w", "b")))
     assert list(clashes(document, Names(["b"], ["web", "w"]), cpus=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "message"),
+    [
+        (TASK + "port = 5000\n", "services.m.port", "a task takes no requests"),
+        (
+            service("a", depends_on="{ b = 'ready' }", restart_with="'c'") + service("b"),
+            "services.a.restart_with",
+            "`c` is not in `depends_on`",
+        ),
+        (TASK + "max_age = '1h'\n", "services.m.max_age", "a task ends by itself"),
+        (TASK + "overlap = 'kill'\n", "services.m.overlap", "counts only with a `schedule`"),
+        (
+            service("a", kind="'service'", schedule="'@daily'"),
+            "services.a.kind",
+            "what has a `schedule` is a task",
+        ),
+        (
+            service("a", schedule="'@daily'") + service("b", depends_on="{ a = 'completed' }"),
+            "services.b.depends_on.a",
+            "`a` runs by its schedule: there is nothing to wait for",
+        ),
+        (
+            service("a", time_zone="'UTC'"),
+            "services.a.time_zone",
+            "counts only with `schedule` or `cron_restart`",
+        ),
+        (
+            service("a", max_requests="5"),
+            "services.a.max_requests",
+            "needs a `port`: without one there are no requests",
+        ),
+        (
+            TASK + "restart = 'always'\n",
+            "services.m.restart.policy",
+            'a task is to end; wanted "on-failure" or "never"',
+        ),
+        (
+            service("db") + service("web", depends_on="{ db = 'completed' }"),
+            "services.web.depends_on.db",
+            '`db` never completes: it is no task (kind = "task")',
+        ),
+        (
+            TASK + service("web", depends_on="{ m = 'healthy' }"),
+            "services.web.depends_on.m",
+            '`m` is a task; wanted "completed" or "started"',
+        ),
+    ],
+)
+def test_what_a_task_cannot_be_asked_for_is_told(text, key, message):
+    assert told(text) == [(key, message)]

@@ -86,7 +86,7 @@ API = "[services.api]\ncommand = 'x'\n"
         (
             API + "depends_on.db = 'up'",
             "services.api.depends_on.db",
-            "wanted 'started', 'ready' or 'healthy', found the text \"up\"",
+            "wanted 'started', 'ready', 'healthy' or 'completed', found the text \"up\"",
         ),
         (
             API + "health.rise = 0",

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webqx_supervisor.core.restart import GiveUp, Restart, Restarts
-from webqx_supervisor.model.service import RestartPolicy
+from webqx_supervisor.core.restart import Finish, GiveUp, Restart, Restarts, finish
+from webqx_supervisor.model.exits import Exit
+from webqx_supervisor.model.service import Again, RestartPolicy
 
 POLICY = RestartPolicy(
     first_delay=1.0, longest_delay=10.0, healthy_after=30.0, limit=100, window=60.0
@@ -145,3 +146,57 @@ def test_memory_does_not_grow_with_the_number_of_crashes(crashes: int) -> None:
     for now in range(crashes):
         restarts.exited(now, 0, 0)
     assert len(restarts._exits) == 6
+
+
+CODES = st.integers(0, 255)
+CHOICES = st.builds(
+    RestartPolicy,
+    policy=st.sampled_from(Again),
+    success_codes=st.lists(CODES, max_size=3).map(tuple),
+    never_codes=st.lists(CODES, max_size=3).map(tuple),
+)
+SIGNALS = st.integers(1, 64).map(lambda number: Exit(signal=number))
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "then"),
+    [
+        (Again.ALWAYS, 0, None),
+        (Again.ALWAYS, 1, None),
+        (Again.ON_FAILURE, 0, Finish(well=True)),
+        (Again.ON_FAILURE, 143, Finish(well=True)),
+        (Again.ON_FAILURE, 1, None),
+        (Again.NEVER, 0, Finish(well=True)),
+        (Again.NEVER, 1, Finish(well=False)),
+        (Again.ALWAYS, 78, Finish(well=False)),
+        (Again.ON_FAILURE, 78, Finish(well=False)),
+    ],
+)
+def test_policy_and_exit_code_decide_whether_it_was_the_last_exit(
+    policy: Again, code: int, then: Finish | None
+) -> None:
+    rules = RestartPolicy(policy=policy, success_codes=(0, 143), never_codes=(78,))
+    assert finish(rules, Exit(code), forced=False) == then
+
+
+@given(CHOICES, SIGNALS | st.just(Exit()), st.booleans())
+def test_a_death_by_a_signal_is_never_a_success(
+    policy: RestartPolicy, ended: Exit, forced: bool
+) -> None:
+    then = finish(policy, ended, forced=forced)
+    assert then == (Finish(well=False) if policy.policy is Again.NEVER else None)
+
+
+@given(CHOICES, CODES)
+def test_one_that_the_daemon_had_to_end_has_failed_whatever_it_exits_with(
+    policy: RestartPolicy, code: int
+) -> None:
+    then = finish(policy, Exit(code), forced=True)
+    assert then == (Finish(well=False) if policy.policy is Again.NEVER else None)
+
+
+@given(CHOICES, CODES)
+def test_always_is_stopped_by_the_never_codes_alone(policy: RestartPolicy, code: int) -> None:
+    then = finish(policy, Exit(code), forced=False)
+    if policy.policy is Again.ALWAYS:
+        assert (then is not None) == (code in policy.never_codes)

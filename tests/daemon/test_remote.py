@@ -9,6 +9,7 @@ import trio
 from fakes import SECONDS, supervised
 from helpers import free_port
 
+from webqx_supervisor.daemon.entries import entry
 from webqx_supervisor.daemon.probe import Answer, Prober
 from webqx_supervisor.model.gateway import UpstreamState
 from webqx_supervisor.model.service import Health, Service, Stop
@@ -85,7 +86,7 @@ async def test_a_remote_that_accepts_is_up_without_a_process(stage, listening):
         assert (upstream.host, upstream.port, upstream.remote) == ("127.0.0.1", port, True)
         assert upstream.id == worker.identity == f"standby:1@127.0.0.1:{port}"
         assert upstream.state is UpstreamState.UP
-        assert worker.entry() is None
+        assert entry(worker) is None
         assert stage.kinds == ["ready"]
 
 

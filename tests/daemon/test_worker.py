@@ -10,7 +10,7 @@ from webqx_supervisor.daemon import launch
 from webqx_supervisor.daemon.probe import Answer
 from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.gateway import UpstreamState
-from webqx_supervisor.model.service import Health, RestartPolicy
+from webqx_supervisor.model.service import Again, Health, RestartPolicy
 from webqx_supervisor.model.status import WorkerState
 from webqx_supervisor.process.identity import Identity, alive
 
@@ -168,3 +168,82 @@ async def test_a_changed_policy_forgets_the_exits_only_if_it_is_about_restarts(s
         await stage.until(lambda: worker.failed)
         worker.retune(replace(worker.service, stop=replace(worker.service.stop, grace=1)))
         assert worker.failed
+
+
+def policy(**said):
+    return RestartPolicy(first_delay=0.01, longest_delay=0.01, **said)
+
+
+async def test_with_on_failure_a_crash_is_healed_and_an_exit_with_success_is_the_end(
+    stage, tmp_path
+):
+    first = tmp_path / "first"
+    script = f"test -e {first} && exit 0; touch {first}; exit 3"
+    once = service("sh", "-c", script, restart=policy(policy=Again.ON_FAILURE))
+    async with living(Worker(once, 1, None, stage.resources)) as worker:
+        await stage.until(lambda: worker.settled and worker.state is WorkerState.EXITED)
+        assert worker.restarts == 1
+        assert not worker.failed
+        assert "exited 0" in worker.reason
+        assert stage.kinds[-1] == "completed"
+
+
+async def test_with_never_a_crash_is_the_end_and_a_start_by_hand_begins_anew(stage):
+    crash = service("sh", "-c", "exit 3", restart=policy(policy=Again.NEVER))
+    async with living(Worker(crash, 1, None, stage.resources)) as worker:
+        await stage.until(lambda: worker.state is WorkerState.EXITED)
+        assert worker.failed
+        assert "exited 3" in worker.reason
+        first = stage.kinds.count("exited")
+        worker.nudge()
+        await stage.until(lambda: stage.kinds.count("exited") == first + 1)
+        await stage.until(lambda: worker.state is WorkerState.EXITED)
+
+
+async def test_a_code_of_never_codes_ends_what_is_always_restarted(stage):
+    wrong = service("sh", "-c", "exit 78", restart=policy(never_codes=(78,)))
+    async with living(Worker(wrong, 1, None, stage.resources)) as worker:
+        await stage.until(lambda: worker.state is WorkerState.EXITED)
+        assert worker.failed
+        assert worker.restarts == 0
+
+
+async def test_a_kill_is_no_success_though_the_code_would_be(stage):
+    resting = service(restart=policy(policy=Again.ON_FAILURE, success_codes=(0, 9, 137)))
+    async with living(Worker(resting, 1, None, stage.resources)) as worker:
+        await stage.until(lambda: worker.state is WorkerState.RUNNING)
+        os.kill(worker.pid, signal.SIGKILL)
+        await stage.until(lambda: worker.restarts == 1 and worker.state is WorkerState.RUNNING)
+
+
+async def test_one_that_was_never_ready_is_tried_again_though_it_leaves_with_success(stage):
+    stage.prober.accepting = trio.Event()
+    polite = service("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.01; done")
+    polite = replace(
+        polite, health=Health(start_timeout=0.2), restart=policy(policy=Again.ON_FAILURE)
+    )
+    async with living(Worker(polite, 1, free_port(), stage.resources)) as worker:
+        await stage.until(lambda: worker.restarts >= 1)
+        assert "completed" not in stage.kinds
+
+
+async def test_a_restart_waits_at_the_gate_as_the_first_start_does(stage):
+    opened, asked = trio.Event(), []
+    opened.set()
+
+    async def gate():
+        asked.append(worker.state)
+        await opened.wait()
+
+    worker = Worker(service(), 1, None, stage.resources)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(worker.live, gate)
+        await stage.until(lambda: worker.state is WorkerState.RUNNING)
+        opened = trio.Event()
+        os.kill(worker.pid, signal.SIGKILL)
+        await auntil(lambda: len(asked) == 2)
+        assert asked[1] is WorkerState.BACKOFF
+        assert worker.pid is None
+        opened.set()
+        await stage.until(lambda: worker.state is WorkerState.RUNNING)
+        worker.leave()

@@ -47,7 +47,8 @@ def start(services: tuple[str, ...], foreground: bool, file: Path, as_json: bool
         launch.renew(places, proxies=False)  # its keeper has died: it gets a new one
     if not started and launch.outdated(places, config):
         click.secho("the file has changed since; `webqx-sv apply` takes it over", err=True)
-    answer = call(file, "POST", "/start", {"services": services})
+    fresh = {"fresh": True} if started else {}
+    answer = call(file, "POST", "/start", {"services": services, **fresh})
     if as_json:
         click.echo(render.as_json(answer))
     else:

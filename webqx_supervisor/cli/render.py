@@ -151,11 +151,19 @@ def _service(row: Mapping[str, Any]) -> tuple[str, ...]:
     ports = sorted(worker["port"] for worker in here if worker["port"])
     return (
         row["name"],
-        _state(row["state"]),
+        _ended(row) if row["state"] == "EXITED" else _state(row["state"]),
         f"{up}/{row['instances']}",
         ", ".join(elsewhere) or _ports(ports),
         _leaf(row["listen"]),
     )
+
+
+def _ended(row: Mapping[str, Any]) -> str:
+    """Return `EXITED 0`; with several workers, all their codes."""
+    codes = {worker.get("exit_code") for worker in row["workers"]}
+    known = sorted(code for code in codes if code is not None)
+    word = "EXITED" if codes == {0} else _state("EXITED")
+    return " ".join([word, *map(str, known)])
 
 
 def _ports(ports: Sequence[int]) -> str:

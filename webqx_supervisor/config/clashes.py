@@ -8,6 +8,7 @@ from webqx_supervisor.config.addresses import collide, port_of
 from webqx_supervisor.config.clients import distrust
 from webqx_supervisor.config.explain import Complaint
 from webqx_supervisor.config.fields import resolved
+from webqx_supervisor.config.life_clashes import life_clashes
 from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean
 from webqx_supervisor.config.remote_clashes import remote_clashes
@@ -31,6 +32,7 @@ def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complai
     yield from _distrust(listeners)
     yield from _twice_named(document)
     yield from _dependencies(document.services, names.services)
+    yield from life_clashes(document.services)
     yield from route_clashes(document, names, {path[1]: entry for path, entry in listeners})
     yield from _balances(document, {path[1]: entry for path, entry in listeners})
 

@@ -5,7 +5,25 @@ from collections.abc import Iterator, Mapping
 from webqx_supervisor.config.explain import Complaint
 from webqx_supervisor.config.schema import Service
 
-HERE = ("cwd", "env", "env_file", "instances", "port", "restart", "logs")
+HERE = (
+    "cwd",
+    "env",
+    "env_file",
+    "instances",
+    "port",
+    "restart",
+    "logs",
+    "kind",
+    "restart_with",
+    "schedule",
+    "overlap",
+    "cron_restart",
+    "max_age",
+    "max_requests",
+    "time_zone",
+    "watch",
+    "hooks",
+)
 """Keys that count only for what is started here."""
 
 

@@ -31,13 +31,14 @@ from webqx_supervisor.config.kinds import (
     Texts,
     Timeout,
 )
+from webqx_supervisor.config.life import Life
 from webqx_supervisor.config.resilience import Resilience
+from webqx_supervisor.config.restart_keys import Restart, restart_table
 from webqx_supervisor.config.routes import Route
 from webqx_supervisor.model import gateway, service
 
 _HEALTH = service.Health()
 _STOP = service.Stop()
-_RESTART = service.RestartPolicy()
 _LOGS = service.Logs()
 _LIMITS = gateway.Limits()
 
@@ -114,39 +115,6 @@ class Stop(Section):
     grace: Duration = Field(
         default=units.as_written(_STOP.grace),
         description="Time from the stop signal to the kill of the whole process tree.",
-    )
-
-
-class Restart(Section):
-    """What follows an exit; the first restart after a healthy time is immediate."""
-
-    first_delay: Duration = Field(
-        default=units.as_written(_RESTART.first_delay),
-        description="The first backoff; it doubles with each exit.",
-    )
-    longest_delay: Duration = Field(
-        default=units.as_written(_RESTART.longest_delay),
-        description="The backoff grows no longer than this.",
-    )
-    healthy_after: Duration = Field(
-        default=units.as_written(_RESTART.healthy_after),
-        description="After this uptime the backoff begins anew.",
-    )
-    limit: Positive = Field(
-        default=_RESTART.limit,
-        description="More exits than this within `window` make a worker FATAL.",
-    )
-    window: Timeout = Field(
-        default=units.as_written(_RESTART.window), description="The sliding window of `limit`."
-    )
-    retry_fatal: Timeout = Field(
-        default=units.as_written(_RESTART.retry_fatal),
-        description="A FATAL worker is tried again after this.",
-    )
-    quarantine: Count = Field(
-        default=_RESTART.quarantine,
-        description="A request over which so many workers in a row have died is refused for ten "
-        "minutes; 0 refuses none.",
     )
 
 
@@ -266,13 +234,22 @@ class Program(Section):
         default=None,
         description="Where the proxy accepts for this service alone: `bind`, or a whole listener.",
     )
-    depends_on: dict[str, Literal["started", "ready", "healthy"]] = Field(
+    depends_on: dict[str, Literal["started", "ready", "healthy", "completed"]] = Field(
         default={},
-        description="Services that must be started, ready or healthy before this one starts.",
+        description="Services that must be started, ready or healthy, and tasks that must be "
+        "completed, before a worker of this one starts.",
     )
     health: Health = Field(default_factory=Health, description="When a worker is ready and well.")
     stop: Stop = Field(default_factory=Stop, description="How a worker is asked to leave.")
-    restart: Restart = Field(default_factory=Restart, description="What follows an exit.")
+    restart: Annotated[
+        Restart,
+        BeforeValidator(
+            restart_table,
+            json_schema_input_type=Literal["always", "on-failure", "never"] | Restart,
+        ),
+    ] = Field(
+        default_factory=Restart, description="What follows an exit: a policy, or all of these."
+    )
     logs: Logs = Field(default_factory=Logs, description="Where the output goes.")
     forward: Forward = Field(
         default_factory=Forward, description="How requests are carried to the workers."
@@ -291,7 +268,7 @@ class Program(Section):
     )
 
 
-class Service(Filters, Resilience, Program):
+class Service(Filters, Resilience, Life, Program):
     """One program, as many workers of it as wanted, on sequential ports; or where it is remote."""
 
     model_config = ConfigDict(json_schema_extra=resilience_fields.command_or_remote)

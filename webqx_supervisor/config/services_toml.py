@@ -3,11 +3,12 @@
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from webqx_supervisor.config import schema
+from webqx_supervisor.config import life, schema
 from webqx_supervisor.config.auth_check import auth_problems
 from webqx_supervisor.config.clashes import clashes
 from webqx_supervisor.config.clients import Trust, trust
@@ -28,6 +29,7 @@ from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.model import gateway, service
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import ConfigError, Problem
+from webqx_supervisor.model.service import Watch
 
 ReadText = Callable[[str], str]
 """Takes an absolute path. Raises OSError, and ValueError where the file is not UTF-8."""
@@ -135,9 +137,15 @@ class _Services:
             env=self._env(name, entry),
             health=service.Health(**entry.health.model_dump()),
             stop=service.Stop(**entry.stop.model_dump()),
-            restart=service.RestartPolicy(**entry.restart.model_dump()),
+            restart=_restart(entry),
             logs=service.Logs(**entry.logs.model_dump()),
             depends_on=tuple(entry.depends_on.items()),
+            restart_with=entry.restart_with,
+            kind=life.kind(entry),
+            schedule=life.schedule(entry),
+            rolling=life.rolling(entry),
+            hooks=life.hooks(entry),
+            watch=self._watch(name, entry.watch),
             remote=entry.remote,
         )
 
@@ -149,6 +157,15 @@ class _Services:
         if not os.path.isdir(cwd):  # noqa: PTH112 - False where pathlib raises: no permission, name too long
             self._complaints.append((("services", name, "cwd"), f"no such folder: {cwd}"))
         return cwd
+
+    def _watch(self, name: str, entry: life.Watch | None) -> Watch:
+        if entry is None:
+            return Watch()
+        paths = tuple(self._absolute(path) for path in entry.paths)
+        for path in paths:
+            if not os.path.exists(path):  # noqa: PTH110 - False where pathlib raises
+                self._complaints.append((("services", name, "watch"), f"no such path: {path}"))
+        return Watch(paths, entry.ignore, entry.debounce)
 
     def _env(self, name: str, entry: schema.Service) -> tuple[tuple[str, str], ...]:
         paths = [self._absolute(path) for path in entry.env_file]
@@ -245,6 +262,13 @@ def _scope(entry: Route) -> str:
 
 def _service_scope(name: str) -> str:
     return f"service {name}"
+
+
+def _restart(entry: schema.Service) -> service.RestartPolicy:
+    policy = service.RestartPolicy(**entry.restart.model_dump())
+    if life.kind(entry) is service.Kind.TASK and "policy" not in entry.restart.model_fields_set:
+        return replace(policy, policy=service.Again.NEVER)
+    return policy
 
 
 def _balance(entry: Balance) -> gateway.Balance:

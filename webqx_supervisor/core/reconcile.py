@@ -198,7 +198,8 @@ def _comes(old: Config, new: Config) -> Iterator[Change]:
 
 
 def _seen_by_process(service: Service) -> tuple[object, ...]:
-    return service.command, service.cwd, dict(service.env), service.port, service.remote
+    env, place = dict(service.env), (service.cwd, service.port, service.remote)
+    return service.command, place, env, service.kind, service.schedule
 
 
 def _gateway(

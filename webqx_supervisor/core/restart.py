@@ -1,4 +1,4 @@
-"""After an exit: start again, and when. A crash loop costs ever less, and never forever.
+"""After an exit: start again or not, and when. A crash loop costs ever less, and never forever.
 
 Two brakes, both of them for the whole life of a worker: a pause that doubles with every exit
 that no healthy time came before, and a limit on the exits within a sliding window. A worker
@@ -9,7 +9,8 @@ is back only after it has been up for a healthy time or was started by hand.
 from collections import deque
 from dataclasses import dataclass
 
-from webqx_supervisor.model.service import RestartPolicy
+from webqx_supervisor.model.exits import Exit
+from webqx_supervisor.model.service import Again, RestartPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,28 @@ class GiveUp:
 
     reason: str
     retry_after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """It is EXITED and rests until it is started by hand; `well`: with success."""
+
+    well: bool
+
+
+def finish(policy: RestartPolicy, ended: Exit, *, forced: bool) -> Finish | None:
+    """Return Finish when an exit like this is the last one; None: it is started again.
+
+    `forced` is one that the daemon had to end (it hung, it was never ready): whatever it exits
+    with then, it has failed. So has one that a signal killed, or whose status nobody could tell.
+    """
+    code = None if forced else ended.code
+    well = code in policy.success_codes
+    if code is not None and code in policy.never_codes:
+        return Finish(well)
+    if policy.policy is Again.NEVER or (policy.policy is Again.ON_FAILURE and well):
+        return Finish(well)
+    return None
 
 
 class Restarts:

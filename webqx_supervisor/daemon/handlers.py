@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from webqx_supervisor.control.server import Call, Reply, Stream
@@ -168,9 +169,11 @@ class Handlers:
         return Reply({"workers": self._logs.workers(call.query.get("worker", ""))})
 
     async def _start(self, call: Call) -> Reply:
+        fresh = bool(_body(call, "services", "fresh").get("fresh", False))
         supervisors = self._named(call, "start")
         self._services.try_listeners_again()
-        await self._services.each(supervisors, Supervisor.start)
+        # In a daemon that this very command has started, what has ended by now has had its start.
+        await self._services.each(supervisors, partial(Supervisor.start, by_hand=not fresh))
         return await self._settled(supervisors)
 
     async def _stop(self, call: Call) -> Reply:
@@ -178,12 +181,12 @@ class Handlers:
         names = [supervisor.service.name for supervisor in supervisors]
         if not _names(call):
             return Reply({"stopped": names, "daemon": True}, after=self._whole.shut_down)
-        await self._services.each(supervisors, Supervisor.stop)
+        await self._services.stop(supervisors)
         return Reply({"stopped": names, "daemon": False, "remote": _remote(supervisors)})
 
     async def _restart(self, call: Call) -> Reply:
         supervisors = self._named(call, "restart")
-        await self._services.each(supervisors, Supervisor.restart)
+        await self._services.restart(supervisors)
         return await self._settled(supervisors)
 
     async def _reload(self, call: Call) -> Reply:
@@ -281,7 +284,9 @@ def _body(call: Call, *keys: str) -> dict[str, Any]:
 
 
 def _names(call: Call) -> list[str]:
-    names = _body(call, "services").get("services", [])
+    names = _body(call, "services", *(("fresh",) if call.path == "/start" else ())).get(
+        "services", []
+    )
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UsageError('"services" is to be a list of names')
     return names

@@ -20,12 +20,23 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Finished:
+    """A worker that has exited and is not to be started again; `well`: with success."""
+
+    instance: int
+    well: bool
+    reason: str
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked for by hand: `scale` and `stop`."""
+    """What was asked for by hand, `scale` and `stop`; and which workers are done."""
 
     service: str
     instances: int
     stopped: bool
+    finished: tuple[Finished, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 import os
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import trio
 
@@ -86,14 +87,29 @@ async def start(service: Service, instance: int, port: int | None, resources: Re
         portowner.check_free(port)
     elif service.port is not None:
         raise CannotStart(f"no free port from {service.port} up to {LAST_PORT}")
+    return await begin(service.command, service, instance, port, resources)
+
+
+async def begin(
+    command: tuple[str, ...],
+    service: Service,
+    instance: int,
+    port: int | None,
+    resources: Resources,
+    extra: Mapping[str, str] = MappingProxyType({}),
+) -> Started:
+    """Start `command` where a worker has its place: folder, environment and `extra`, log.
+
+    Raises CannotStart.
+    """
     cookie = secrets.token_hex(8)
     pipes = _pipes()
     try:
         process = await spawn.start(
             spawn.Launch(
-                command=tuple(_filled(word, service, instance, port) for word in service.command),
+                command=tuple(_filled(word, service, instance, port) for word in command),
                 cwd=service.cwd,
-                env=_environment(service, instance, port, cookie),
+                env={**_environment(service, instance, port, cookie), **extra},
                 stdout=pipes["out"][1],
                 stderr=pipes["err"][1],
             )

@@ -23,6 +23,7 @@ from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
 from webqx_supervisor.daemon.compile import compile_apart
 from webqx_supervisor.daemon.credentials import CredentialStore
+from webqx_supervisor.daemon.entries import entry
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.handlers import Handlers, Pulse
 from webqx_supervisor.daemon.keyfetch import Fetcher
@@ -201,7 +202,7 @@ class Daemon:
             names = list(self._asked.start) or [s.name for s in self._services.config.services]
         for supervisor in self._services.all():
             if supervisor.service.name in names:
-                await supervisor.start()
+                await supervisor.start(by_hand=False)
 
     async def _replace_old_proxies(self) -> None:
         """Do the second half of an upgrade that the daemon before has begun."""
@@ -307,11 +308,11 @@ class Daemon:
         if self._adopting:
             return
         supervisors = self._services.all()
-        workers = (worker.entry() for each in supervisors for worker in each.everyone)
+        workers = (entry(worker) for each in supervisors for worker in each.everyone)
         entries = journal.Entries(
             boot_id=boot_id(),
             orders=tuple(each.order() for each in supervisors),
-            workers=tuple(entry for entry in workers if entry is not None),
+            workers=tuple(each for each in workers if each is not None),
             proxies=self._proxies.entries(),
             pauses=self.pauses.all(),
             renewing=self._renewal.due or (self._saved.renewing and not self._proxies_are_new),

@@ -3,20 +3,21 @@
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import trio
 
 from webqx_supervisor.core import ports, reconcile
+from webqx_supervisor.core.order import followers, forerunners
+from webqx_supervisor.daemon.attendance import Attendance
+from webqx_supervisor.daemon.dependencies import Dependencies
+from webqx_supervisor.daemon.inorder import in_order, restart_in_order
 from webqx_supervisor.daemon.journal import Order
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.supervisor import Supervisor
-from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import NoSuchService, NotReady
 from webqx_supervisor.model.service import Service
-from webqx_supervisor.model.status import WorkerState
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Services:
         self._resources = resources
         self._supervisors: dict[str, Supervisor] = {}
         self._nursery: trio.Nursery | None = None
+        self._dependencies = Dependencies(resources.registry, self._supervisors.get)
         self._closing = trio.Event()
         self.gone = trio.Event()
 
@@ -51,8 +53,9 @@ class Services:
                 await self._supervise(service)
             task_status.started()
             await self._closing.wait()
-            for supervisor in self._supervisors.values():
-                supervisor.close()
+            leaving = self.all()
+            order = followers([each.service for each in leaving])
+            await in_order(leaving, Supervisor.leave, order)
         self.gone.set()
 
     def close(self) -> None:
@@ -112,6 +115,15 @@ class Services:
             for supervisor in supervisors:
                 nursery.start_soon(verb, supervisor)
 
+    async def stop(self, supervisors: Sequence[Supervisor]) -> None:
+        """Stop these, each after those that depend on it."""
+        order = followers([each.service for each in supervisors])
+        await in_order(supervisors, Supervisor.stop, order)
+
+    async def restart(self, supervisors: Sequence[Supervisor]) -> None:
+        """Stop these in reverse order, then start them in order."""
+        await restart_in_order(supervisors)
+
     async def come_to_rest(self) -> None:
         """Return when every verb that is being carried out is done; let none begin any more."""
         for supervisor in self.all():
@@ -138,9 +150,16 @@ class Services:
             if isinstance(change, reconcile.Removed):
                 await self._remove(self._supervisors[change.service])
         unreloaded: list[Failure] = []
-        async with trio.open_nursery() as nursery:
-            for service in new.services:
-                nursery.start_soon(self._change, service, changes, unreloaded)
+
+        async def make_so(supervisor: Supervisor) -> None:
+            service = new.service(supervisor.service.name)
+            assert service is not None, "what is not in it was removed"
+            await self._change(service, changes, unreloaded)
+
+        for service in new.services:
+            if service.name not in self._supervisors:
+                await self._supervise(service)
+        await in_order(self.all(), make_so, forerunners(new.services))
         kept = {failure.name for failure in unreloaded}
         self.config = replace(
             new,
@@ -159,7 +178,7 @@ class Services:
         for change in changes:
             match change:
                 case reconcile.Added(service.name):
-                    await (await self._supervise(service)).start()
+                    await self._supervisors[service.name].start()
                 case reconcile.Reloaded(service.name):
                     await self._reload(self._supervisors[service.name], service, failures)
                 case reconcile.Retuned(service.name):
@@ -189,38 +208,24 @@ class Services:
         supervisor = Supervisor(
             service,
             self._resources,
-            gate=self._until_dependencies,
-            reserved=lambda: ports.reserved_by_others(self.config.services, service.name),
+            gate=self._dependencies.until_met,
+            reserved=lambda: self._ports_of_others(service.name),
         )
         self._supervisors[service.name] = supervisor
         assert self._nursery is not None, "run() comes first"
         await self._nursery.start(supervisor.run)
+        self._nursery.start_soon(Attendance(supervisor, self._resources, self._dependencies).run)
         return supervisor
+
+    def _ports_of_others(self, name: str) -> set[int]:
+        """Return the ports that other services count on, or have now: reloads take spare ones."""
+        others = (each for each in self._supervisors.values() if each.service.name != name)
+        workers = (worker for each in others for worker in each.everyone)
+        taken = {worker.port for worker in workers if worker.port is not None}
+        return ports.reserved_by_others(self.config.services, name) | taken
 
     async def _remove(self, supervisor: Supervisor) -> None:
         await supervisor.stop()
         supervisor.close()
         del self._supervisors[supervisor.service.name]
         self._resources.registry.changed()
-
-    async def _until_dependencies(self, worker: Worker) -> None:
-        """Hold a worker's first start back until what it depends on is there."""
-        for name, condition in worker.service.depends_on:
-            await self._resources.registry.until(partial(self._met, worker, name, condition))
-        worker.waits_no_more()
-
-    def _met(self, worker: Worker, name: str, condition: str) -> bool:
-        supervisor = self._supervisors.get(name)
-        if supervisor is None:
-            return True
-        others = supervisor.workers.values()
-        states = [WorkerState.RUNNING]
-        if condition == "started":
-            states.append(WorkerState.STARTING)
-        worker.waits(f"waits for {name} ({condition})", partial(_will_not_be_up, supervisor))
-        return bool(others) and all(other.state in states for other in others)
-
-
-def _will_not_be_up(supervisor: Supervisor) -> bool:
-    unwanted = supervisor.stopped or supervisor.wanted == 0
-    return unwanted or any(worker.failed for worker in supervisor.workers.values())

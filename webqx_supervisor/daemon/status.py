@@ -18,6 +18,7 @@ from webqx_supervisor.model.status import (
     ProxyStatus,
     ServiceStatus,
     Status,
+    WorkerState,
     WorkerStatus,
 )
 from webqx_supervisor.process import usage
@@ -134,6 +135,7 @@ class Survey:
             in_flight=sum(count.in_flight for count in mine),
             requests=sum(count.answered for count in mine),
             reason=worker.reason,
+            exit_code=worker.exit_code if worker.state is WorkerState.EXITED else None,
             breaker=worst(count.breaker for count in mine),
             remote=worker.remote,
         )

@@ -4,6 +4,7 @@ Every verb holds the service's lock, so that two of them never interleave. What 
 several workers it does to all at once, except `reload`, which goes one by one.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 
@@ -12,13 +13,16 @@ import trio
 from webqx_supervisor.core import ports
 from webqx_supervisor.core.lifecycle import summary
 from webqx_supervisor.core.reconcile import resize
-from webqx_supervisor.daemon.journal import Order
+from webqx_supervisor.daemon.entries import finished
+from webqx_supervisor.daemon.journal import Finished, Order
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.remote import Remote
 from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.errors import CannotStart, NotReady
-from webqx_supervisor.model.service import Service
+from webqx_supervisor.model.service import Kind, Service
 from webqx_supervisor.model.status import WorkerState
+
+_RESTING = (WorkerState.BACKOFF, WorkerState.FATAL, WorkerState.EXITED)
 
 
 class Supervisor:
@@ -44,8 +48,14 @@ class Supervisor:
         self._reserved = reserved
         self._lock = trio.Lock()
         self._restarting = False
+        self._renewed_at = -math.inf
+        self._finished: dict[int, Finished] = {}
         self._nursery: trio.Nursery | None = None
-        self._closing = trio.Event()
+        self.closing = trio.Event()
+        """It is told to let everyone leave."""
+        self.tuned = trio.Event()
+        """Set when another definition of the service comes, which has an event of its own."""
+        self._gone = trio.Event()
 
     @property
     def everyone(self) -> list[Worker]:
@@ -70,33 +80,48 @@ class Supervisor:
         reasons = (worker.reason for worker in self.workers.values() if worker.reason)
         return next(reasons, "stopped" if not self.workers else "")
 
+    @property
+    def renewed_at(self) -> float:
+        """When it last began anew, the whole or a worker that had ended; on trio's clock."""
+        again = (w.started.since for w in self.workers.values() if w.restarts and w.started)
+        return max([self._renewed_at, *again])
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold the nursery of the workers; ends when `close` was called and all are gone."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             task_status.started()
-            await self._closing.wait()
+            await self.closing.wait()
             await self._dismiss(self.everyone)
+        self._gone.set()
+
+    async def leave(self) -> None:
+        """Let everyone leave, and `run` end; return when it has."""
+        self.close()
+        await self._gone.wait()
 
     def close(self) -> None:
         """Let everyone leave, and `run` end."""
-        self._closing.set()
+        self.closing.set()
 
     def recall(self, order: Order) -> None:
         """Take over what was asked for by hand of an earlier daemon."""
         self.wanted = self.service.instances if self.service.remote else order.instances
         self.stopped = order.stopped
+        self._finished = {each.instance: each for each in order.finished}
 
     def order(self) -> Order:
         """Return what the next daemon is to take over."""
-        return Order(self.service.name, self.wanted, self.stopped)
+        everyone = (finished(worker) for worker in self.workers.values())
+        done = tuple(each for each in everyone if each is not None)
+        return Order(self.service.name, self.wanted, self.stopped, done)
 
-    async def start(self) -> None:
-        """Have all wanted workers started, also those that rest or were given up."""
+    async def start(self, *, by_hand: bool = True) -> None:
+        """Have all wanted workers started; `by_hand` also those that rest or were given up."""
         async with self._lock:
             self.stopped = False
             for worker in self.workers.values():
-                if worker.state in (WorkerState.BACKOFF, WorkerState.FATAL):
+                if by_hand and worker.state in _RESTING and not worker.completed:
                     worker.nudge()
             self._fill()
         self._resources.save()
@@ -109,13 +134,15 @@ class Supervisor:
             await self._dismiss(self.everyone)
         self._resources.save()
 
-    async def restart(self) -> None:
-        """Stop all workers and start them anew; meanwhile requests wait."""
+    async def restart(self, between: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Stop all workers and start them anew, when `between` is done; meanwhile requests wait."""
         async with self._lock:
             self._restarting = True
             try:
                 await self._dismiss(self.everyone)
-                self.stopped = False
+                if between is not None:
+                    await between()
+                self.stopped, self._renewed_at = False, trio.current_time()
                 self._fill()
             finally:
                 self._restarting = False
@@ -131,18 +158,25 @@ class Supervisor:
             await self._dismiss([self.workers[each] for each in leaving], replaced=wanted > 0)
         self._resources.save()
 
-    async def reload(self, service: Service | None = None) -> None:
+    async def reload(
+        self, service: Service | None = None, only: Callable[[Worker], bool] | None = None
+    ) -> None:
         """Replace the workers one by one, each by one that has proven itself; nothing is lost.
 
-        With `service` the newcomers follow that new definition. Raises NotReady at the first
-        newcomer that fails; all workers that are left go on as they were.
+        `only` says which of them, asked when their turn comes. With `service` the newcomers
+        follow that new definition. Raises NotReady at the first newcomer that fails; all workers
+        that are left go on as they were. A task has nothing to lose: it runs again when its
+        definition is new, and only then.
         """
         async with self._lock:
-            service = service or self.service
-            if self.service.remote or service.remote:
-                await self._move(service)
+            new = service or self.service
+            if self.service.remote or new.remote:
+                await self._move(new)
+            elif Kind.TASK in (self.service.kind, new.kind):
+                if service is not None:
+                    await self._run_again(service)
             else:
-                await self._renew(service)
+                await self._renew(new, only)
         self._resources.save()
 
     async def come_to_rest(self) -> None:
@@ -151,7 +185,7 @@ class Supervisor:
 
     def retune(self, service: Service) -> None:
         """Take over policies that no process sees."""
-        self.service = service
+        self._take(service)
         for worker in self.everyone:
             worker.retune(service)
 
@@ -172,12 +206,28 @@ class Supervisor:
         )
         return [worker for worker in self.workers.values() if worker.failed]
 
-    async def _renew(self, service: Service) -> None:
+    async def _renew(self, service: Service, only: Callable[[Worker], bool] | None) -> None:
         for instance in sorted(self.workers):
-            await self._replace(self.workers[instance], service)
-        self.service = service
+            if only is None or only(self.workers[instance]):
+                await self._replace(self.workers[instance], service)
+        self._begun_anew(service)
+
+    async def _run_again(self, task: Service) -> None:
+        await self._dismiss(self.everyone)
+        self._begun_anew(task)
+
+    def _begun_anew(self, service: Service) -> None:
+        self._renewed_at = trio.current_time()
+        self._take(service)
         if not self.stopped:
             self._fill()
+        self._resources.registry.changed()
+
+    def _take(self, service: Service) -> None:
+        if service != self.service:
+            self.service = service
+            self.tuned.set()
+            self.tuned = trio.Event()
 
     async def _move(self, service: Service) -> None:
         """Leave what is elsewhere, or go there; that can be neither started nor tried out."""
@@ -186,7 +236,8 @@ class Supervisor:
         old = list(self.workers.values())
         self.passing += old
         self.workers.clear()
-        self.service, self.wanted = service, service.instances
+        self._take(service)
+        self.wanted = service.instances
         if not self.stopped:
             self._fill()
         await self._dismiss(old)
@@ -197,7 +248,14 @@ class Supervisor:
         self._join(new, self.passing)
         judged = False
         try:
-            await self._resources.registry.until(lambda: not new.on_trial or new.gone.is_set())
+            await self._resources.registry.until(
+                lambda: not new.on_trial or new.gone.is_set() or new.blocked
+            )
+            if new.blocked:  # by what it waits for, and will wait for in vain
+                reason = new.reason
+                new.leave()
+                await new.gone.wait()
+                new.reason = reason
             judged = True
         finally:
             if not judged:  # cancelled: nobody is left to give it the place
@@ -225,7 +283,10 @@ class Supervisor:
             taken = [worker.port for worker in self.everyone if worker.port is not None]
             with suppress(CannotStart):  # the worker says so itself, and is FATAL
                 port = ports.pick(service.port, taken, self._reserved())
-        return Worker(service, instance, port, self._resources)
+        worker = Worker(service, instance, port, self._resources)
+        if done := self._finished.pop(instance, None):
+            worker.rest(done)
+        return worker
 
     def _join(self, worker: Worker, room: list[Worker] | None = None) -> None:
         if room is None:

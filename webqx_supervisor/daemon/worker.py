@@ -6,31 +6,32 @@ follows. A reload puts a new Worker beside the old one and then asks the old one
 """
 
 import logging
+import math
 import random
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import trio
 
 from webqx_supervisor.core.lifecycle import Occasion, step
-from webqx_supervisor.core.restart import GiveUp, Restarts
-from webqx_supervisor.daemon import launch
-from webqx_supervisor.daemon.journal import WorkerEntry
+from webqx_supervisor.core.restart import Finish, GiveUp, Restarts, finish
+from webqx_supervisor.daemon import hooks, launch
+from webqx_supervisor.daemon.drain import Drain
+from webqx_supervisor.daemon.journal import Finished, WorkerEntry
 from webqx_supervisor.daemon.launch import Resources, Started
 from webqx_supervisor.daemon.monitor import Monitor
+from webqx_supervisor.daemon.race import either
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.evidence import Death
 from webqx_supervisor.model.exits import Exit
 from webqx_supervisor.model.gateway import Upstream, UpstreamState, worker_id
-from webqx_supervisor.model.service import Service
+from webqx_supervisor.model.service import Kind, Service
 from webqx_supervisor.model.status import WorkerState
 from webqx_supervisor.process import tree
 
 log = logging.getLogger(__name__)
-
-ENDING_TIME = 4.0
-"""s in which the proxies end WebSockets and event streams when the drain deadline has passed."""
 
 DUMP_TIME = 1.0
 """What a dump may take to reach the log, in seconds."""
@@ -58,18 +59,20 @@ class Worker:
         self.port = port
         self.state = WorkerState.STOPPED
         self.healthy = False
-        self.reason = ""
+        self.reason = "waits for its time" if service.schedule.cron else ""
         self.restarts = 0
         self.started: Started | None = None
         self.on_trial = False
+        self.exit_code: int | None = None
+        self.well = False  # EXITED with success
         self.gone = trio.Event()
         self.last_lines: list[str] = []
         self._resources = resources
         self._history = Restarts(service.restart)
         self._leaving = trio.Event()
-        self._replaced = True
-        self._overdue = False
+        self._drain = Drain(resources)
         self._nudged = trio.Event()
+        self._burying = False
         self._verdict = ""
         self._ready_at = 0.0
         self._is_blocked: Callable[[], bool] = _never
@@ -119,14 +122,27 @@ class Worker:
     @property
     def settled(self) -> bool:
         """Whether its start has come to an end, good or bad: see `failed`."""
-        return self.failed or self.state is WorkerState.RUNNING
+        if self.service.schedule.cron:  # nobody waits for its time
+            return True
+        if self._burying:  # its last words are still to come
+            return False
+        up = self.state is WorkerState.RUNNING and self.service.kind is not Kind.TASK
+        return up or self.failed or self.state is WorkerState.EXITED
+
+    @property
+    def completed(self) -> bool:
+        """Whether it is a task that has come to its end with success."""
+        return self.service.kind is Kind.TASK and self.well
 
     @property
     def failed(self) -> bool:
         """Whether it is down and will not be up in a moment."""
-        if self._nudged.is_set():  # it is about to be tried again
+        about_to_be_tried = self._nudged.is_set() and not self.blocked
+        if about_to_be_tried or self.service.schedule.cron:
             return False
-        gave_up = self.blocked or self.state in (WorkerState.FATAL, WorkerState.EXITED)
+        if self.state is WorkerState.EXITED:
+            return not self.well
+        gave_up = self.blocked or self.state is WorkerState.FATAL
         return gave_up or self._history.streak >= HOPELESS
 
     def adopt(self, started: Started, entry: WorkerEntry) -> None:
@@ -134,22 +150,10 @@ class Worker:
         self.started, self.state, self.restarts = started, entry.state, entry.restarts
         self.healthy = entry.state is WorkerState.RUNNING
 
-    def entry(self) -> WorkerEntry | None:
-        """Return what the journal keeps of it; None while it has no process."""
-        if self.started is None:
-            return None
-        identity = self.started.process.identity
-        return WorkerEntry(
-            service=self.service.name,
-            instance=self.instance,
-            port=self.port,
-            pid=identity.pid,
-            start_time=identity.start_time,
-            cookie=self.started.cookie,
-            state=self.state,
-            restarts=self.restarts,
-            started_at=self.started.started_at,
-        )
+    def rest(self, finished: Finished) -> None:
+        """Take over that it has exited for good under an earlier daemon; call before `live`."""
+        self.state, self.well, self.reason = WorkerState.EXITED, finished.well, finished.reason
+        self.exit_code = finished.exit_code
 
     def retune(self, service: Service) -> None:
         """Take over a changed policy (health, stop, restart, logs) without touching the process."""
@@ -163,7 +167,7 @@ class Worker:
         Unless it is `replaced` by others, nobody takes over from it: streams without an end are
         ended at once, instead of holding up the drain until its deadline.
         """
-        self._replaced = replaced
+        self._drain.replaced = replaced
         self._leaving.set()
         self.nudge()
 
@@ -173,11 +177,16 @@ class Worker:
         self._nudged.set()
 
     async def live(self, gate: Callable[[], Awaitable[None]]) -> None:
-        """Keep a process in this place until told to leave; `gate` holds back the first start."""
+        """Keep a process in this place until told to leave; `gate` holds back each start."""
         try:
-            if self.started is None:
-                await self._unless_leaving(gate)
+            asleep = self.state is WorkerState.EXITED or self.service.schedule.cron
+            if self.started is None and asleep:
+                await self._rest(math.inf)
             while not self._leaving.is_set():
+                if self.started is None:
+                    await self._unless_leaving(gate)
+                if self._leaving.is_set():
+                    break
                 try:
                     rest = await self._one_process()
                 except Exception:  # a fault of ours costs this process, not the daemon
@@ -195,13 +204,18 @@ class Worker:
     async def _one_process(self) -> float:
         """Start, watch and bury one process; return how long to rest before the next, in s."""
         if self.started is None:
-            self._nudged = trio.Event()
+            self._nudged, self.well = trio.Event(), False
             self._go(Occasion.START)
             try:
+                await self._unless_leaving(lambda: hooks.run("before_start", self, self._resources))
+                if self._leaving.is_set():
+                    self._go(Occasion.STOPPED)
+                    return 0.0
                 self.started = await launch.start(
                     self.service, self.instance, self.port, self._resources
                 )
             except CannotStart as error:
+                self.last_lines = getattr(error, "lines", [])
                 return self._could_not_start(str(error))
             self._resources.save()
         return await self._watch(self.started)
@@ -209,16 +223,22 @@ class Worker:
     async def _watch(self, started: Started) -> float:
         async with trio.open_nursery() as nursery:
             monitor = Monitor(self, started, self._resources)
-            nursery.start_soon(monitor.attend, self.state is WorkerState.RUNNING)
+            ready = self.state is WorkerState.RUNNING
+            nursery.start_soon(monitor.attend, ready)
+            if self.service.hooks.after_ready and not ready:
+                nursery.start_soon(hooks.once_ready, self, self._resources)
             await self._unless_leaving(started.process.wait)
             nursery.cancel_scope.cancel()  # one that leaves gets neither ready nor ill
         if self._leaving.is_set():
             await self._see_off(started)
+        self._burying = True
         rest, death = self._saw_exit(started, await started.process.wait())
         await tree.kill_leftovers(started.process.identity, started.cookie)
         self.last_lines = await launch.forget(started.cookie, self._resources)
         if death is not None:
             self._resources.evidence.last_words(death, self.last_lines)
+        self._burying = False
+        self._resources.registry.changed()
         return rest
 
     async def _give_up_on_process(self) -> float:
@@ -230,7 +250,7 @@ class Worker:
             started = self.started
             await self.end(started)
             await started.process.wait()  # or it stays a zombie
-            self.started, self._verdict = None, ""
+            self.started, self._verdict, self._burying = None, "", False
             self.last_lines = await launch.forget(started.cookie, self._resources)
         self._tell("fatal", self.reason)
         self._resources.save()
@@ -238,28 +258,14 @@ class Worker:
 
     async def _see_off(self, started: Started) -> None:
         if self.state is WorkerState.RUNNING:
+            hook = partial(hooks.attempt, "before_stop", self, self._resources)
+            await either(hook, started.process.wait)
+        if self.state is WorkerState.RUNNING:
             self._go(Occasion.DRAIN)
         if self.state is WorkerState.DRAINING and self.port is not None:
-            await self._until_idle(started)
+            await self._drain.until_idle(self.identity, started.process, self.service.stop.drain)
         self._go(Occasion.STOP)
         await self.end(started)
-
-    async def _until_idle(self, started: Started) -> None:
-        """Wait until nothing is in flight, or it has died, or the drain deadline passed.
-
-        At the deadline the proxies end what has no end of its own; that gets a moment more.
-        """
-        identity = worker_id(self.service.name, self.instance, started.process.pid)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_then_cancel, started.process.wait, nursery.cancel_scope)
-            with trio.move_on_after(self.service.stop.drain) as drain:
-                await self._resources.idle(identity)
-            if drain.cancelled_caught and self._replaced:
-                self._overdue = True
-                self._resources.registry.changed()
-                with trio.move_on_after(ENDING_TIME):
-                    await self._resources.idle(identity)
-            nursery.cancel_scope.cancel()
 
     async def end(self, started: Started, verdict: str = "") -> None:
         """Stop signal, grace, kill: the whole tree. `verdict` says why, for the exit's text."""
@@ -288,26 +294,35 @@ class Worker:
         pid = started.process.pid
         verdict, self._verdict = self._verdict, ""
         self.started, self.healthy = None, False
+        self.exit_code = ended.code
         rest, death = 0.0, None
+        self.reason = f"pid {pid} {ended} after {uptime:.1f} s"
+        last = finish(self.service.restart, ended, forced=bool(verdict))
         if self._leaving.is_set():
-            self.reason = f"pid {pid} {ended} after {uptime:.1f} s"
             self._go(Occasion.STOPPED)
             self._tell("stopped", self.reason, pid)
+        elif last is not None and last.well and not self.on_trial:
+            rest = self._after_exit(uptime, last)
+            self._tell("completed", self.reason, pid)
         else:
             death = self._resources.evidence.died(
                 self.service, self.instance, pid, ended, verdict, uptime
             )
             self.reason = death.text
-            rest = self._after_exit(uptime)
+            rest = self._after_exit(uptime, last)
             self._tell("exited", self.reason, pid)
         self._resources.save()
         return rest, death
 
-    def _after_exit(self, uptime: float) -> float:
+    def _after_exit(self, uptime: float, last: Finish | None) -> float:
         if self.on_trial and self.state is WorkerState.STARTING:
             self._go(Occasion.GIVE_UP)
             return 0.0
         self.on_trial = False
+        if last is not None:
+            self.well = last.well
+            self._go(Occasion.FINISH)
+            return math.inf
         jitter = random.random()  # noqa: S311 - spreads restarts, guards no secret
         match self._history.exited(trio.current_time(), uptime, jitter):
             case GiveUp(reason, retry_after):
@@ -332,13 +347,10 @@ class Worker:
 
     async def _unless_leaving(self, wait: Callable[[], Awaitable[object]]) -> None:
         """Wait for `wait`, or for the word to leave, whichever comes first."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_then_cancel, self._leaving.wait, nursery.cancel_scope)
-            await wait()
-            nursery.cancel_scope.cancel()
+        await either(wait, self._leaving.wait)
 
     def waits(self, reason: str, is_blocked: Callable[[], bool]) -> None:
-        """Take in what holds back the first start, and how to ask whether that will not come soon.
+        """Take in what holds back the start, and how to ask whether that will not come soon.
 
         Asked anew each time: what it waits for may have been started a moment ago.
         """
@@ -348,8 +360,9 @@ class Worker:
             self._resources.registry.changed()
 
     def waits_no_more(self) -> None:
-        """Take in that nothing holds back the first start."""
-        self.waits("", _never)
+        """Take in that nothing holds back the start."""
+        if self._is_blocked is not _never:
+            self.waits("", _never)
 
     def ready(self, uptime: float) -> None:
         """Take in that it answers: from now on it is in the rotation."""
@@ -357,7 +370,8 @@ class Worker:
         self._ready_at = time.monotonic()  # a clock that the proxies have too
         self._go(Occasion.READY)
         where = f" on port {self.port}" if self.port is not None else ""
-        self._tell("ready", f"pid {self.pid}{where} after {uptime:.2f} s", self.pid)
+        kind = "started" if self.service.kind is Kind.TASK else "ready"
+        self._tell(kind, f"pid {self.pid}{where} after {uptime:.2f} s", self.pid)
 
     def judged(self, *, healthy: bool, reason: str) -> None:
         """Take in the verdict of the live probes: in the rotation, or out of it."""
@@ -367,11 +381,8 @@ class Worker:
         self._tell("healthy" if healthy else "unhealthy", reason, self.pid)
 
     def _upstream_state(self) -> UpstreamState:
-        if self.state is WorkerState.RUNNING and self.healthy:
-            return UpstreamState.UP
-        if not self._replaced:
-            return UpstreamState.CLOSING
-        return UpstreamState.ENDING if self._overdue else UpstreamState.DRAINING
+        up = self.state is WorkerState.RUNNING and self.healthy
+        return UpstreamState.UP if up else self._drain.state
 
     def _go(self, occasion: Occasion) -> None:
         self.state = step(self.state, occasion)
@@ -385,8 +396,3 @@ class Worker:
 
 def _never() -> bool:
     return False
-
-
-async def _then_cancel(wait: Callable[[], Awaitable[object]], scope: trio.CancelScope) -> None:
-    await wait()
-    scope.cancel()

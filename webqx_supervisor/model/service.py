@@ -37,6 +37,21 @@ class Stop:
     grace: float = 10.0
 
 
+class Again(StrEnum):
+    """After which ends a worker is started again."""
+
+    ALWAYS = "always"
+    ON_FAILURE = "on-failure"
+    NEVER = "never"
+
+
+class Kind(StrEnum):
+    """What a service lives for: to be there, or to come to an end."""
+
+    SERVICE = "service"
+    TASK = "task"
+
+
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
     """What follows an exit. The first restart after a healthy time is immediate."""
@@ -52,6 +67,60 @@ class RestartPolicy:
     """A FATAL worker is tried again after this."""
     quarantine: int = 3
     """A request over which so many workers in a row have died is refused; 0: none ever is."""
+    policy: Again = Again.ALWAYS
+    success_codes: tuple[int, ...] = (0,)
+    """Exit codes that are no failure. A death by a signal always is one."""
+    never_codes: tuple[int, ...] = ()
+    """Exit codes after which it is not started again, whatever `policy` says."""
+
+
+class Overlap(StrEnum):
+    """What is done at a job's time when its run before has not ended."""
+
+    SKIP = "skip"
+    QUEUE = "queue"
+    KILL = "kill"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a task is run: a cron expression, "" for once, in a time zone by its IANA name."""
+
+    cron: str = ""
+    time_zone: str = "UTC"
+    overlap: Overlap = Overlap.SKIP
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Commands that run beside each worker; empty: none. Each may take `timeout` s."""
+
+    before_start: tuple[str, ...] = ()
+    after_ready: tuple[str, ...] = ()
+    before_stop: tuple[str, ...] = ()
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Files and folders whose changes reload a service, by absolute paths; none: it does not.
+
+    A change counts once nothing else has changed for `debounce` s.
+    """
+
+    paths: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    debounce: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Rolling:
+    """When workers are replaced by fresh ones while all goes well; "" and 0: never."""
+
+    cron: str = ""
+    time_zone: str = "UTC"
+    max_age: float = 0.0
+    max_requests: int = 0
 
 
 class LogStreams(StrEnum):
@@ -108,6 +177,13 @@ class Service:
     restart: RestartPolicy = field(default_factory=RestartPolicy)
     logs: Logs = field(default_factory=Logs)
     depends_on: tuple[tuple[str, str], ...] = ()
-    """(service, condition) pairs; condition is started, ready or healthy."""
+    """(service, condition) pairs; condition is started, ready, healthy or completed."""
+    restart_with: tuple[str, ...] = ()
+    """Those of them that take this service along when they begin anew."""
     remote: tuple[str, ...] = ()
     """Where it runs instead, `host:port` each: an instance for each, and no command."""
+    kind: Kind = Kind.SERVICE
+    schedule: Schedule = field(default_factory=Schedule)
+    rolling: Rolling = field(default_factory=Rolling)
+    hooks: Hooks = field(default_factory=Hooks)
+    watch: Watch = field(default_factory=Watch)

@@ -40,6 +40,8 @@ class WorkerStatus:
     """The most open of the proxies' breakers; None where the service has none."""
     remote: str | None = None
     """Where it is, if that is another machine; it has no pid then."""
+    exit_code: int | None = None
+    """Of one that is EXITED, unless a signal killed it."""
 
 
 @dataclass(frozen=True, slots=True)
