@@ -1,6 +1,8 @@
+import re
+
 import pytest
 
-from webqx_supervisor.config import fields
+from webqx_supervisor.config import fields, filter_fields
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,26 @@ def test_a_path_is_as_in_a_request(path):
     with pytest.raises(ValueError, match=r'^wanted a path like "/api/"'):
         fields.url_path(path)
     assert fields.url_path("/health/?deep=1") == "/health/?deep=1"
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/a?x", "without `?`"),
+        ("/a#x", "without `?`"),
+        ("/%61dmin", 'wanted "/admin'),
+        ("/caf%c3%a9", 'wanted "/caf%C3%A9'),
+        ("/a/./b", 'wanted "/a/b'),
+        ("/a/../b", "no request ever has it: the path climbs"),
+        ("/a%2", "no request ever has it: an escape"),
+    ],
+)
+def test_a_route_has_its_path_as_requests_are_compared(path, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        fields.route_path(path)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        filter_fields.pattern(path + "/*")
+    assert fields.route_path("/caf%C3%A9/a%2Fb/") == "/caf%C3%A9/a%2Fb/"
 
 
 @pytest.mark.parametrize("name", ["", "a:80", "http://a", "a b", "a.*", "*", "[::1]:80"])

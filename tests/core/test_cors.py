@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webqx_supervisor.core.cors import CorsRules
+from webqx_supervisor.core.cors import LONGEST, MEMORY, CorsRules
 from webqx_supervisor.model.filters import Cors
 
 PAGES = b"https://me.github.io"
@@ -103,4 +103,7 @@ def test_however_many_origins_ask_few_are_remembered():
     below = rules("https://*.example.com")
     for number in range(3000):
         below.lines(b"https://n%d.example.com" % number)
-    assert len(below._known) <= 1024
+    assert len(below._known) <= 2 * MEMORY
+    long = b"https://%b.example.com" % (b"x" * LONGEST)
+    assert below.lines(long) == below.lines(long)
+    assert below._known.get(long) is None

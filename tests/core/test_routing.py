@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webqx_supervisor.core.routing import Router, bare_host
+from webqx_supervisor.core.routing import Router, bare_host, other_readings
 from webqx_supervisor.core.wire.messages import RequestHead
 from webqx_supervisor.core.wire.parser import parse_request
 from webqx_supervisor.model.gateway import Route
@@ -155,6 +155,24 @@ def test_a_host_below_a_name_is_found_by_the_longest_name() -> None:
 )
 def test_a_pattern_says_what_the_whole_path_looks_like(pattern: str, path: str, fits: bool) -> None:
     assert match([Route("web", "api", pattern=pattern)], b"", path) == ("api" if fits else "")
+
+
+@pytest.mark.parametrize(
+    ("path", "readings"),
+    [
+        ("/", ()),
+        ("/a/b", ()),
+        ("/a%20b/%C3%A9%25%3F", ()),
+        ("/a/", ("/a",)),
+        ("/a%2Fb", ("/a/b",)),
+        ("/a%3Ab;c/d;e=1", ("/a:b/d",)),
+        ("/a//b", ("/a/b",)),
+        ("//a/b", ("/a/b", "/b")),
+        ("//", ("/", "/")),
+    ],
+)
+def test_what_workers_may_take_a_path_for(path: str, readings: tuple[str, ...]) -> None:
+    assert other_readings(path) == readings
 
 
 def test_whatever_says_more_goes_first() -> None:

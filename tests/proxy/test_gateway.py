@@ -1,6 +1,15 @@
+import pytest
 from stage import Stage, echo, request
 
-from webqx_supervisor.model.gateway import Listener, Route, Table, UpstreamGroup
+from webqx_supervisor.model.filters import Access, Filters
+from webqx_supervisor.model.gateway import (
+    Files,
+    FixedAnswer,
+    Listener,
+    Route,
+    Table,
+    UpstreamGroup,
+)
 from webqx_supervisor.model.link import Applied, TableMessage
 
 WEB = (Listener("web", ("here",)),)
@@ -48,3 +57,43 @@ async def test_the_date_is_made_once_a_second(stage: Stage):
     first = gateway.date()
     gateway.reactor.now += 1
     assert gateway.date() is not first
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/admin%2Fusers", "/admin%2fusers", "/%2Fadmin/users", "//admin/users"),
+        *("/./%61dmin%2Fusers", "/admin;x=1/users", "/admin%3Bx/users", "/;/admin", "//admin"),
+        *("//host/admin/users", "///host/admin"),
+        *("/users/7/keys/", "/blocked%2Fx", "/api//admin", "/a%3Ab", "/files%2Fx"),
+    ],
+)
+async def test_no_spelling_of_a_path_leads_past_what_guards_it(stage: Stage, path):
+    nobody = Filters(access=Access(deny=("0.0.0.0/0",)))
+    stage.routes = (
+        Route("web", "api"),
+        Route("web", "api", path="/admin", filters=nobody),
+        Route("web", "api", path="/a:b", filters=nobody),
+        Route("web", "api", pattern="/users/*/keys", filters=nobody),
+        Route("web", "api", path="/admin/open/"),
+        Route("web", "api", path="/api", strip_prefix=True),
+        Route("web", "api", path="/api/admin", rewrite="/admin", filters=nobody),
+        Route("web", path="/blocked", answer=FixedAnswer(404)),
+        Route("web", path="/files", files=Files("/srv"), filters=nobody),
+    )
+    await stage.apply(await stage.upstream(echo))
+    status, _, body = await stage.ask(request("GET", path))
+    assert (status, b"two ways" in body) == (400, True)
+
+
+@pytest.mark.parametrize("path", ["/group%2Fproject/files", "/a//b", "/open;v=1/x", "/%20/x"])
+async def test_a_path_with_more_than_one_reading_passes_where_none_is_guarded(stage: Stage, path):
+    friends = Filters(access=Access(allow=("127.0.0.0/8",)))
+    stage.routes = (
+        Route("web", "api", filters=friends),
+        Route("web", "api", path="/open"),
+        Route("web", "api", pattern="/*/files", filters=friends),
+    )
+    await stage.apply(await stage.upstream(echo))
+    status, _, body = await stage.ask(request("GET", path))
+    assert (status, body.startswith(b"GET " + path.encode())) == (200, True)

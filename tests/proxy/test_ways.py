@@ -83,6 +83,17 @@ async def test_a_fixed_answer_is_given_and_to_head_without_its_body(stage: Stage
     assert (status, fields["content-length"], body) == (200, "14", b"")
 
 
+async def test_an_answer_that_has_no_body_by_its_status_is_sent_without(stage: Stage):
+    stage.routes = (Route("web", answer=FixedAnswer(204, "HTTP/1.1 200 OK\r\n\r\n")),)
+    await stage.apply()
+    client = await stage.connect()
+    for _ in range(2):
+        await client.send(request())
+        head = await client.head()
+        assert head.startswith(b"HTTP/1.1 204 ")
+        assert b"Content-" not in head
+
+
 async def test_a_body_that_nobody_reads_costs_the_connection_not_the_answer(stage: Stage):
     stage.routes = (Route("web", answer=FixedAnswer(200, "no")),)
     await stage.apply()

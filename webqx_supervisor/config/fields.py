@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from webqx_supervisor.config.phrases import did_you_mean, found
 from webqx_supervisor.core.wire.cookies import is_cookie_name
+from webqx_supervisor.core.wire.messages import Malformed
+from webqx_supervisor.core.wire.target import routing_path
 
 NOTHING = object()
 """Stands for the command of a service that is remote."""
@@ -144,6 +146,22 @@ def url_path(path: str) -> str:
     if path.startswith("/") and path.isascii() and path.isprintable() and " " not in path:
         return path
     raise ValueError(f'wanted a path like "/api/", percent-encoded; found {found(path)}')
+
+
+def route_path(path: str) -> str:
+    """Take a path that requests are compared with, spelled as theirs are by then."""
+    url_path(path)
+    if "?" in path or "#" in path:
+        raise ValueError(
+            f"a route goes by the path alone, without `?` and `#`; found {found(path)}"
+        )
+    try:
+        plain = routing_path(path.encode("ascii"))
+    except Malformed as fault:
+        raise ValueError(f"no request ever has it: {fault.reason}") from None
+    if plain != path:
+        raise ValueError(f'requests are compared in the plain spelling: wanted "{plain}"')
+    return path
 
 
 def host(name: str) -> str:

@@ -6,6 +6,7 @@ All of them raise ValueError with a sentence for the person who wrote the file.
 import re
 from ipaddress import ip_network
 
+from webqx_supervisor.config.fields import route_path
 from webqx_supervisor.config.phrases import found
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -109,7 +110,7 @@ def pattern(text: str) -> str:
         if "**" not in stars and not any(
             len(re.findall(r"\*|\{[A-Za-z0-9_]+\}", segment)) > 1 for segment in stars.split("/")
         ):
-            return text
+            return route_path(text)
         raise ValueError("a segment may hold one `*`, and `**` may stand at the end only")
     raise ValueError(f'wanted a pattern like "/users/*/photos/**"; found {found(text)}')
 

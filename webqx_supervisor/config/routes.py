@@ -12,7 +12,7 @@ from webqx_supervisor.model import gateway
 _ANSWER = gateway.FixedAnswer()
 _FILES = gateway.Files("")
 
-UrlPath = Annotated[str, AfterValidator(fields.url_path)]
+RoutePath = Annotated[str, AfterValidator(fields.route_path)]
 
 
 class Redirect(Section):
@@ -95,7 +95,7 @@ class Lead(Section):
         description='Only requests for this host, without its port; "*.example.com" is any host '
         "below that name; by default for any.",
     )
-    path: UrlPath = Field(
+    path: RoutePath = Field(
         default="/", description="Only paths below this one, by whole segments; the longest wins."
     )
     pattern: Annotated[str, AfterValidator(filter_fields.pattern)] | None = Field(
@@ -126,7 +126,7 @@ class Lead(Section):
     strip_prefix: bool = Field(
         default=False, description="The worker sees the path without what `path` names."
     )
-    rewrite: UrlPath | None = Field(
+    rewrite: RoutePath | None = Field(
         default=None, description="The worker sees this instead of what `path` names."
     )
 

@@ -8,11 +8,14 @@ give to another one: all say that they vary by it.
 import re
 from collections.abc import Sequence
 
+from webqx_supervisor.core.remembered import Remembered
 from webqx_supervisor.core.wire.headers import TOKEN
 from webqx_supervisor.model.filters import Cors
 
 MEMORY = 1024
-"""Origins whose lines are kept; beyond, all are worked out anew."""
+"""Origins whose lines are kept, in each of two generations."""
+LONGEST = 256
+"""Octets of an origin that is kept: a host's name has 253 at most, but anybody may send more."""
 
 STRIPPED = (b"access-control-*",)
 """What of a worker's answer never passes: there is one who speaks for the route."""
@@ -34,7 +37,7 @@ class CorsRules:
             _split(origin.lower().encode()) for origin in policy.origins if "//*." in origin
         ]
         self._granted = self._grants()
-        self._known: dict[bytes, bytes] = {}
+        self._known: Remembered[bytes, bytes] = Remembered(MEMORY)
 
     def lines(self, origin: bytes | None) -> bytes:
         """Return what every answer to a request from this origin says; None: it names none."""
@@ -42,9 +45,9 @@ class CorsRules:
             return b"" if self._anybody else _VARY
         known = self._known.get(origin)
         if known is None:
-            if len(self._known) >= MEMORY:
-                self._known.clear()
-            known = self._known[origin] = self._lines(origin)
+            known = self._lines(origin)
+            if len(origin) <= LONGEST:
+                self._known.put(origin, known)
         return known
 
     def preflight(self, origin: bytes, method: bytes, headers: bytes, private: bool) -> bytes:

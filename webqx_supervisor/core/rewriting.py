@@ -5,16 +5,16 @@ import re
 _PLACE = re.compile(r"\{(host|path|query)\}")
 
 
-def rewritten(target: bytes, prefix: str, instead: str) -> bytes:
+def rewritten(target: bytes, routed: str, prefix: str, instead: str) -> bytes:
     """Return the target with `instead` for its `prefix`, a path of whole segments.
 
-    A target that does not begin with it as it is written, only after escapes and dots are
-    resolved, is left alone.
+    `routed` is its path as routes see it, which begins so: a target that does only after escapes
+    and dots are resolved goes on resolved. Left alone, it would be a way around the rewriting.
     """
     path, mark, query = target.partition(b"?")
     begins = prefix.rstrip("/").encode()
     if not (path + b"/").startswith(begins + b"/"):
-        return target
+        path = routed.encode("ascii")
     rest = path[len(begins) :]
     path = instead.rstrip("/").encode() + rest
     if not path.startswith(b"/") or path.startswith(b"//"):

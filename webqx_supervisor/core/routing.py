@@ -17,6 +17,10 @@ _Rule = tuple[str, _Fits | None, Any]
 _Rules = tuple[_Rule, ...]
 """The best first."""
 
+# What a target may hold as it is, and a worker that decodes takes for just that: `%`, `?`, `#` not.
+_DECODED = re.compile(r"%(?:2[1246-9A-F]|3[A-E]|40|5[B-E]|60|7[B-D])")
+_PARAMETERS = re.compile(r";[^/]*")
+_SLASHES = re.compile(r"//+")
 _STAR = re.compile(r"\*\*\Z|\*|\{[A-Za-z0-9_]+\}")
 
 
@@ -67,6 +71,47 @@ def bare_host(host: bytes | str) -> str:
     if text.startswith("["):
         return text.partition("]")[0] + "]"
     return text.partition(":")[0].removesuffix(".")
+
+
+def other_readings(path: str) -> tuple[str, ...]:
+    """Return what lenient workers may take the path of a request for, if not for what it is.
+
+    WSGI and ASGI decode before anybody splits, so `%2F` is a slash there; servlets cut off what
+    stands behind a `;`; many make one slash of several, and none of one at the end; and where a
+    path is resolved like a link, two slashes at the beginning name a host.
+    """
+    if "%" not in path and ";" not in path and "//" not in path and path[-1:] != "/":
+        return ()
+    readings = [_loosely(path)]
+    if path.startswith("//"):
+        readings.append(_loosely("/" + path.lstrip("/").partition("/")[2]))
+    return tuple(each for each in readings if each != path)
+
+
+def _loosely(path: str) -> str:
+    if "%" in path:
+        path = _DECODED.sub(lambda escape: chr(int(escape[0][1:], 16)), path)
+    path = _PARAMETERS.sub("", path)
+    return _SLASHES.sub("/", path).rstrip("/") or "/"
+
+
+def is_guarded(route: Route) -> bool:
+    """Say whether a route keeps anybody out."""
+    return any(_guards(route))
+
+
+def guards_alike(one: Route, other: Route) -> bool:
+    """Say whether two routes keep out the same."""
+    return _guards(one) == _guards(other)
+
+
+def _guards(route: Route) -> tuple[Any, ...]:
+    access, auth = route.filters.access, route.filters.auth
+    walled = route.answer is not None and route.answer.status >= 400
+    return (
+        *(access.allow, access.deny, auth.jwt, auth.basic, auth.api_keys, auth.forward),
+        walled,
+    )
 
 
 def _below(wild: dict[str, _Rules], host: str) -> _Rules | None:

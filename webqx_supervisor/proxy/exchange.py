@@ -173,11 +173,12 @@ class Exchange:
     async def settle(self, settled: Settled) -> None:
         """Answer the request here, with nothing wrong about it. Raises Broken."""
         self.keep = self.may_keep()
-        body = b"" if self.head.method == b"HEAD" else settled.body
+        content = b"" if settled.status in (204, 304) else settled.body
+        body = b"" if self.head.method == b"HEAD" else content
         self.status, self.sent = settled.status, len(body)
         head = render_own_head(
             settled.status,
-            len(settled.body),
+            len(content),
             settled.content_type,
             close=not self.keep,
             extra=self.gateway.date() + settled.lines + self.extra,

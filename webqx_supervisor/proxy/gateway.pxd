@@ -41,6 +41,7 @@ cdef class Gateway:
     cdef public object make_way
     cdef public Router _router
     cdef public dict _ways
+    cdef public bint _guarded
     cdef public bytes _date
     cdef public double _date_until
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import trio
 
-from webqx_supervisor.core.routing import Router
+from webqx_supervisor.core.routing import Router, guards_alike, is_guarded, other_readings
 from webqx_supervisor.core.wire.headers import forwarded_block
 from webqx_supervisor.core.wire.messages import RequestHead
 from webqx_supervisor.core.wire.proxyline import ProxyLine
@@ -144,6 +144,7 @@ class Gateway:
         self.make_way: Callable[[Route], Way] = Way
         """Builds what the requests of a route go through."""
         self._router = Router(())
+        self._guarded = False
         self._ways: dict[Route, Way] = {}
         self._date = b""
         self._date_until = 0.0
@@ -154,6 +155,7 @@ class Gateway:
         known = self._ways
         self._ways = {each: known.get(each) or self.make_way(each) for each in table.routes}
         self._router = Router(self._ways.items())
+        self._guarded = any(map(is_guarded, table.routes))
         for route, way in known.items():
             if way.end is not None and route not in self._ways:
                 way.end()
@@ -164,11 +166,21 @@ class Gateway:
         return idle
 
     def way(self, listener: str, host: bytes, path: str, head: RequestHead | None = None) -> Way:
-        """Return the way of a request; over TCP there is no head. Raises Refused (404)."""
+        """Return the way of a request; over TCP there is no head. Raises Refused (400, 404)."""
         way: Way | None = self._router.match(listener, host, path, head)
         if way is None:
             raise Refused(404, "no route leads anywhere for this host and path")
+        if self._guarded:
+            for reading in other_readings(path):
+                self._check_reading(way, self._router.match(listener, host, reading, head))
         return way
+
+    def _check_reading(self, way: Way, other: Way | None) -> None:
+        """Return if nobody who reads the path like that serves what is guarded. Raises Refused."""
+        if other is None or other is way or not is_guarded(other.route):
+            return
+        if not guards_alike(way.route, other.route):
+            raise Refused(400, "the path can be read in two ways, and one is guarded")
 
     def group(self, route: Route) -> Group:
         """Return the group that the requests of a route go to now. Raises Refused (503)."""

@@ -36,9 +36,10 @@ async def subrequest(
     failed = 0
     while True:
         upstream = await group.claim(until, wish)
+        question = _Question(exchange, group, upstream, limit)
         answered = False
         try:
-            answer = await _Question(exchange, group, upstream, limit).ask(head)
+            answer = await question.ask(head)
             answered = True
         except Unanswered as failure:
             upstream.pool.clear()  # what broke one connection has most likely broken the idle ones
@@ -50,6 +51,7 @@ async def subrequest(
         else:
             return answer
         finally:
+            question.end()
             exchange.gateway.upstreams.release(group, upstream, answered)
 
 
@@ -65,10 +67,31 @@ class _Question:
         self._limit = limit
         self._seconds = group.forwarding.response_timeout
         self._ahead = b""
+        self._pass = None if upstream.guard is None else upstream.guard.take()
 
     async def ask(self, head: RequestHead) -> tuple[ResponseHead, bytes]:
+        if self._pass is None:
+            return await self._ask(head)
+        try:
+            answer = await self._ask(head)
+        except (Unanswered, Refused) as failure:
+            if not self._exchange.client.channel.closed:
+                broke = isinstance(failure, Unanswered) and not isinstance(failure, Unreachable)
+                self._pass.failed(broke=broke)
+            raise
+        self._pass.answered(answer[0].status)
+        return answer
+
+    def end(self) -> None:
+        """Let another request through the breaker instead, if nothing is known of this one."""
+        if self._pass is not None:
+            self._pass.end()
+
+    async def _ask(self, head: RequestHead) -> tuple[ResponseHead, bytes]:
         reactor = self._exchange.gateway.reactor
         channel = self._upstream.pool.take(repeatable=True)
+        if self._pass is not None:
+            self._pass.kept = channel is not None
         if channel is None:
             channel = await reach(reactor, self._group, self._upstream)
         whole = False

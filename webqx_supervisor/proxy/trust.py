@@ -3,6 +3,7 @@
 import re
 
 from webqx_supervisor.core.clients import Believed
+from webqx_supervisor.core.remembered import Remembered
 from webqx_supervisor.core.wire.edits import stripper
 from webqx_supervisor.core.wire.forwarded import is_authority
 from webqx_supervisor.core.wire.headers import passes_to_worker
@@ -17,7 +18,7 @@ Heard = tuple[str, bytes]
 
 _FOR = b"x-forwarded-for"
 _STANDARD = rb"x-forwarded-(?:for|proto|host|port)"
-_MEMORY = 1024  # sets of fields whose meaning is kept, if it takes up to _SHORT octets
+_MEMORY = 1024  # sets of fields whose meaning is kept, in each of two generations, if that is short
 _SHORT = 512
 _SCHEMES = (b"http", b"https", b"ws", b"wss")
 
@@ -42,7 +43,7 @@ class Trusting:
         self._strip = stripper([self._header]) if policy.proxies and self._passes else None
         # Those two are written for every worker anyway.
         self._hands_on = not self._passes and self._header not in (_FOR, b"x-real-ip")
-        self._known: dict[tuple[str, Said], Heard] = {}
+        self._known: Remembered[tuple[str, Said], Heard] = Remembered(_MEMORY)
 
     def knows(self, ip: str) -> bool:
         """Say whether this address is one of the proxies."""
@@ -77,10 +78,8 @@ class Trusting:
         known = self._known.get(asked)
         if known is None:
             known = self._read(*asked)
-            if len(known[1]) <= _SHORT:
-                if len(self._known) >= _MEMORY:
-                    self._known.clear()
-                self._known[asked] = known
+            if len(known[1]) <= _SHORT and sum(len(value) for _, value in said) <= _SHORT:
+                self._known.put(asked, known)
         exchange.ip, exchange.forwarded = known
 
     def _by_fields(self, peer: str, said: Said) -> Heard:

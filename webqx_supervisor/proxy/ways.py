@@ -133,7 +133,7 @@ class _Rewriting:
 
     def ask(self, exchange: Exchange) -> None:
         head = exchange.head
-        head.target = rewritten(head.target, self._prefix, self._instead)
+        head.target = rewritten(head.target, head.path, self._prefix, self._instead)
         if self._prefix != "/":
             prefix = self._prefix.rstrip("/").encode()
             head.kept += b"X-Forwarded-Prefix: %b\r\n" % prefix

@@ -1,5 +1,7 @@
 """proxy/filters/basic.py, api_keys.py, forward_auth.py, auth.py: who may ask, in other words."""
 
+import socket
+import struct
 import threading
 from base64 import b64encode
 from hashlib import sha256
@@ -8,6 +10,7 @@ import bcrypt
 import pytest
 import tokens
 import trio
+from helpers import auntil
 from stage import Stage, echo, ok, request
 from tokens import held, token
 
@@ -22,7 +25,10 @@ from webqx_supervisor.model.auth import (
 )
 from webqx_supervisor.model.filters import Edits
 from webqx_supervisor.model.gateway import UpstreamGroup
+from webqx_supervisor.model.link import BreakerMoved
+from webqx_supervisor.model.resilience import Breaker, BreakerState
 from webqx_supervisor.proxy import aside
+from webqx_supervisor.proxy.filters.basic import BasicFilter
 
 PASSWORDS = Source(SourceKind.PASSWORDS, "file:/htpasswd")
 KEYS = Source(SourceKind.API_KEYS, "file:/keys")
@@ -33,6 +39,20 @@ SHOP = f"shop:{sha256(b'a long random key').hexdigest()}"
 def basic(name, password, *fields):
     word = b64encode(f"{name}:{password}".encode()).decode()
     return request("GET", "/", f"Authorization: Basic {word}", *fields)
+
+
+def ways(stage):
+    return stage.proxy.gateway._ways.values()
+
+
+def is_basic(ask):
+    return isinstance(getattr(ask, "__self__", None), BasicFilter)
+
+
+def reset(client):
+    linger = struct.pack("ii", 1, 0)
+    client.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    client.stream.socket.close()
 
 
 async def guards(stage: Stage, *credentials, **auth):
@@ -297,6 +317,49 @@ async def test_a_service_whose_worker_dies_is_asked_again_at_another(stage: Stag
     await stage.apply(worker)
     status, _, body = await stage.ask(request())
     assert (status, b"auth is stopped" in body) == (503, True)
+
+
+async def test_what_a_service_is_asked_counts_for_its_breaker(stage: Stage):
+    health = {"status": b"500 No"}
+
+    async def moody(peer):
+        while True:
+            await peer.head()
+            await peer.send(b"HTTP/1.1 %b\r\nContent-Length: 0\r\n\r\n" % health["status"])
+
+    worker, judge = await stage.upstream(echo), await stage.upstream(moody, "2")
+    breaker = Breaker(minimum=2, open_for=0.1, trial=1, slow_after=0.0)
+    stage.other_groups = (UpstreamGroup("auth", (judge.model,), breaker=breaker),)
+    stage.filter(auth=Auth(forward=ForwardAuth("auth")))
+    await stage.apply(worker)
+    for state in (BreakerState.OPEN, BreakerState.HALF_OPEN, BreakerState.OPEN):
+        with trio.fail_after(20):
+            while [each.state for each in await stage.hears_of(BreakerMoved, 0)][-1:] != [state]:
+                await stage.ask(request())
+    health["status"] = b"200 OK"
+    with trio.fail_after(20):
+        while (await stage.hears_of(BreakerMoved))[-1].state is not BreakerState.CLOSED:
+            await stage.ask(request())
+    assert (await stage.ask(request()))[0] == 200
+
+
+async def test_who_goes_away_leaves_no_password_behind(stage: Stage, monkeypatch):
+    begun, may_go = threading.Event(), threading.Event()
+
+    def slow(password, hashed):
+        begun.set()
+        return may_go.wait(20)
+
+    monkeypatch.setattr(bcrypt, "checkpw", slow)
+    await guards(stage, held(PASSWORDS, ADA), basic=BasicAuth(PASSWORDS))
+    client = await stage.connect()
+    await client.send(basic("ada", "open: sesame"))
+    await trio.to_thread.run_sync(begun.wait, 20)
+    (checking,) = [ask.__self__ for way in ways(stage) for ask in way.filters if is_basic(ask)]
+    assert len(checking._running) == 1
+    reset(client)
+    await auntil(lambda: not checking._running)
+    may_go.set()
 
 
 async def test_a_service_is_asked_beside_the_token_not_instead(stage: Stage):

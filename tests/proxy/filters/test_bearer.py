@@ -1,6 +1,7 @@
 """proxy/filters/bearer.py: tokens on real connections, their keys as tables bring them."""
 
 import time
+from dataclasses import replace
 
 import pytest
 import tokens
@@ -231,8 +232,14 @@ async def test_a_remembered_token_is_not_verified_again(stage: Stage, monkeypatc
     exchange = Nothing(stage.proxy.gateway, parsed(bears(token())))
     asked = BearerFilter(stage.routes[0].filters.auth.jwt)
     asked.ask(exchange)
+    poor = Nothing(stage.proxy.gateway, parsed(bears(token(scope="read"))))
+    strict = BearerFilter(replace(stage.routes[0].filters.auth.jwt, scopes=("write",)))
+    with pytest.raises(bearer.Refused, match="lacks the scope write"):
+        strict.ask(poor)
     monkeypatch.setattr(bearer.bearer, "verify", None)
     asked.ask(exchange)
+    with pytest.raises(bearer.Refused, match="lacks the scope write"):
+        strict.ask(poor)
 
 
 def parsed(octets):

@@ -66,10 +66,13 @@ class BasicFilter:
             job = exchange.gateway.aside.start(lambda: _is_right(hashes, name, password))
             self._running[mark] = job
         version = self._version
-        right = await job.result()
+        try:
+            right = await job.result()
+        finally:  # also where the client has gone meanwhile: the job holds its password
+            if self._running.get(mark) is job:
+                del self._running[mark]
         if version is self._version:
             self._known.put(mark, right)
-            self._running.pop(mark, None)
         self._judge(exchange, credentials, right=right)
 
     def _judge(self, exchange: Exchange, credentials: bytes, *, right: bool) -> None:

@@ -65,9 +65,8 @@ class BearerFilter:
         if self._version is not keyring.version:
             self._forget(keyring)
         known = self._known.get(sha256(token).digest())
-        if known is not None and self._clock() < known.until and not known.refused:
-            exchange.claims = known.claims
-            exchange.head.kept += known.lines
+        if known is not None and self._clock() < known.until:
+            self._judge(exchange, known)
             return None
         try:
             verdict = self._verdict(token, keyring)

@@ -34,5 +34,6 @@ class CorsFilter:
             find_value(block, b"access-control-request-private-network") == b"true",
         )
         if not lines:
-            raise Refused(403, f"cors lists no origin {origin.decode('latin-1')}")
+            said = origin.decode("ascii", "backslashreplace")  # it goes into the log
+            raise Refused(403, f"cors lists no origin {said}")
         raise Settled(self._status, lines)
