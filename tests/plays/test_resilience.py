@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import subprocess
 from collections import Counter
 from contextlib import contextmanager
@@ -86,7 +87,7 @@ def test_a_worker_that_answers_500_is_ejected_and_comes_back(project):
     assert workers.breakers() == ["closed", "closed"]
     workers.mood(2, 500)
     helpers.until(lambda: workers.ask(4) and workers.breakers() == ["closed", "open"])
-    assert "breaker open" in project.cli("status")
+    assert re.search("  breaker (open|half-open)", project.cli("status"))
     helpers.until(lambda: {status for status, _ in workers.ask(6)} == {200})
     workers.mood(2, 200)
     helpers.until(lambda: workers.ask(4) and workers.breakers() == ["closed", "closed"], 60)
