@@ -90,10 +90,11 @@ def test_who_may_ask(example):
 
 def test_rate_limits(example):
     project = example("rate-limits")
-    assert [get(project, X_API_Key="a").status_code for _ in range(10)] == [200] * 10
-    refused = helpers.until(
-        lambda: (answer := get(project, X_API_Key="a")).status_code == 429 and answer
-    )
+    with httpx.Client(headers={"X-API-Key": "a"}) as client:  # quicker than 5 a second anywhere
+        assert [client.get(project.url).status_code for _ in range(10)] == [200] * 10
+        refused = helpers.until(
+            lambda: (answer := client.get(project.url)).status_code == 429 and answer
+        )
     assert int(refused.headers["retry-after"]) >= 1
     assert get(project, X_API_Key="b").status_code == 200
     assert [get(project, "/login").status_code for _ in range(4)] == [200, 200, 200, 429]

@@ -3,19 +3,22 @@
 import os
 import socket
 import struct
+from base64 import b64encode
 
+import bcrypt
 import pytest
 import trio
 from helpers import auntil
 from stage import Stage, echo, ok, request
+from tokens import held
 
 from webqx_supervisor.core.ratelimit import Quota
+from webqx_supervisor.model.auth import Auth, BasicAuth, Source, SourceKind
 from webqx_supervisor.model.filters import Access, Cors
 from webqx_supervisor.model.gateway import FixedAnswer, Route
 from webqx_supervisor.model.limits import RateLimit
 from webqx_supervisor.model.link import ShareRates
 from webqx_supervisor.net.rates import Accounts, Rates, create
-from webqx_supervisor.proxy.ways import make_way
 
 HOUR = 3600.0
 OLD = ("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
@@ -127,31 +130,32 @@ async def test_a_very_long_key_counts_as_well(stage: Stage):
     assert await statuses(stage, 2, f"X-Key: {'k' * 4000}") == [200, 429]
 
 
-class Identified:
-    """Stands for what proves who asks: the claims come with the request."""
+PASSWORDS = Source(SourceKind.PASSWORDS, "file:/htpasswd")
+WORD = "open: sesame"
+HASH = bcrypt.hashpw(WORD.encode(), bcrypt.gensalt(4)).decode()
 
-    def ask(self, exchange):
-        fields = dict(exchange.head.headers)
-        if b"X-Sub" in fields:
-            exchange.claims = {"sub": fields[b"X-Sub"].decode()}
+
+def basic(name, password=WORD):
+    return f"Authorization: Basic {b64encode(f'{name}:{password}'.encode()).decode()}"
 
 
 async def test_a_claim_tells_who_asks_once_it_is_proven(stage: Stage):
-    def identifying(route):
-        way = make_way(stage.proxy.reactor, route)
-        way.filters = (Identified().ask, *way.filters)
-        return way
-
-    stage.proxy.gateway.make_way = identifying
-    await hosts(stage, limit(burst=3, label="ip"), limit(burst=1, by="claim:sub", label="user"))
-    status, fields, _ = await stage.ask(request("GET", "/", "X-Sub: ada"))
+    users = "\n".join(f"{name}:{HASH}" for name in ("ada", "bob", "eve"))
+    stage.credentials = (held(PASSWORDS, users),)
+    auth = Auth(basic=BasicAuth(PASSWORDS))
+    by_user = limit(burst=1, by="claim:sub", label="user")
+    await hosts(stage, limit(burst=5, label="ip"), by_user, auth=auth)
+    status, fields, _ = await stage.ask(request("GET", "/", basic("ada")))
     assert status == 200
     assert [fields[name] for name in OLD] == ["1", "0", "3600"]  # the tighter one's
-    assert await statuses(stage, 1, "X-Sub: ada") == [429]
-    assert await statuses(stage, 1, "X-Sub: bob") == [200]
-    _, fields, body = await stage.ask(request("GET", "/", "X-Sub: eve"))
+    assert await statuses(stage, 1, basic("ada")) == [429]
+    assert await statuses(stage, 1, basic("bob")) == [200]
+    # Who only says so counts as an address, and guesses are counted before they are looked at.
+    assert await statuses(stage, 1, basic("eve", "guess")) == [401]
+    assert await statuses(stage, 1, basic("eve")) == [200]
+    _, fields, body = await stage.ask(request("GET", "/", basic("eve", "guess")))
     assert b"the limit ip lets" in body
-    assert fields["ratelimit-limit"] == "3"
+    assert fields["ratelimit-limit"] == "5"
 
 
 async def test_limits_that_are_asked_together_count_a_request_all_or_none(stage: Stage):
