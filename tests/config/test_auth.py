@@ -177,6 +177,12 @@ def test_a_service_that_has_no_port_cannot_be_asked(compiled):
         compiled(API + 'forward_auth = "job"\n[services.job]\ncommand = "true"\n')
 
 
+def test_a_remote_service_can(compiled):
+    remote = '[services.sso]\nremote = ["http://10.0.0.1:80"]\n'
+    (route,) = compiled(API + 'forward_auth = "sso"\n' + remote).routes
+    assert route.filters.auth.forward == ForwardAuth("sso")
+
+
 def test_over_tcp_nobody_is_asked(compiled):
     text = API.replace("3000", '{ bind = 3000, protocol = "tcp" }') + 'jwt = "jwks.json"'
     with pytest.raises(ConfigError, match="no meaning for a service behind tcp"):

@@ -10,7 +10,7 @@ from webqx_supervisor.config.auth import Absolute, Jwt, WhoMayAsk, sources
 from webqx_supervisor.config.explain import Complaint
 from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean
-from webqx_supervisor.config.route_clashes import Names
+from webqx_supervisor.config.route_clashes import Names, has_address
 from webqx_supervisor.config.schema import ServicesToml
 from webqx_supervisor.core.credentials import check, read
 from webqx_supervisor.model.auth import Source
@@ -62,5 +62,5 @@ def _forwarding(
     name, where = entry.forward_auth.service, (*place, "forward_auth", "service")
     if name not in names.services:
         yield where, f"no service `{name}`{did_you_mean(name, names.services)}"
-    elif name in document.services and document.services[name].port is None:
+    elif name in document.services and not has_address(document.services[name]):
         yield where, f"service `{name}` has no `port` to ask at"

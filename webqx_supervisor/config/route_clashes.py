@@ -77,11 +77,12 @@ def _unknown_targets(document: ServicesToml, names: Names) -> Iterator[Complaint
             if name not in names.services:
                 hint = did_you_mean(name, names.services)
                 yield ("routes", position, key), f"no service `{name}`{hint}"
-            elif name in document.services and not _has_address(document.services[name]):
+            elif name in document.services and not has_address(document.services[name]):
                 yield ("routes", position, key), f"service `{name}` has no `port` to send to"
 
 
-def _has_address(service: Service) -> bool:
+def has_address(service: Service) -> bool:
+    """Say whether requests can be sent to a service."""
     return service.port is not None or bool(service.remote)
 
 
