@@ -322,6 +322,19 @@ async def test_a_file_without_sibling_is_compressed_where_the_route_says_so(stag
         assert (told[0], told[1]["etag"]) == (304, fields["etag"])
 
 
+@pytest.mark.parametrize("precompressed", [False, True])
+async def test_a_cache_learns_that_others_get_the_file_compressed(
+    stage: Stage, dist, precompressed
+):
+    compressing = Filters(compress=Compress(min_size=1))
+    await serves(stage, dist, filters=compressing, precompressed=precompressed)
+    for method in ("GET", "HEAD"):
+        for accepted in ("identity", "gzip"):
+            client = await stage.connect()
+            await client.send(request(method, "/assets/app.js", f"Accept-Encoding: {accepted}"))
+            assert (await client.head()).count(b"Vary: Accept-Encoding\r\n") == 1
+
+
 async def test_what_the_route_writes_itself_goes_first(stage: Stage, dist):
     edits = Edits(set=(("Cache-Control", "private"), ("Content-Type", "text/x-mine")))
     await serves(stage, dist, filters=Filters(response_headers=edits))

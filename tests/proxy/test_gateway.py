@@ -10,6 +10,7 @@ from webqx_supervisor.model.gateway import (
     Table,
     UpstreamGroup,
 )
+from webqx_supervisor.model.limits import Crowding
 from webqx_supervisor.model.link import Applied, TableMessage
 
 WEB = (Listener("web", ("here",)),)
@@ -65,7 +66,7 @@ async def test_the_date_is_made_once_a_second(stage: Stage):
         *("/admin%2Fusers", "/admin%2fusers", "/%2Fadmin/users", "//admin/users"),
         *("/./%61dmin%2Fusers", "/admin;x=1/users", "/admin%3Bx/users", "/;/admin", "//admin"),
         *("//host/admin/users", "///host/admin"),
-        *("/users/7/keys/", "/blocked%2Fx", "/api//admin", "/a%3Ab", "/files%2Fx"),
+        *("/users/7/keys/", "/blocked%2Fx", "/api//admin", "/a%3Ab", "/files%2Fx", "/login/%2F"),
     ],
 )
 async def test_no_spelling_of_a_path_leads_past_what_guards_it(stage: Stage, path):
@@ -78,6 +79,7 @@ async def test_no_spelling_of_a_path_leads_past_what_guards_it(stage: Stage, pat
         Route("web", "api", path="/admin/open/"),
         Route("web", "api", path="/api", strip_prefix=True),
         Route("web", "api", path="/api/admin", rewrite="/admin", filters=nobody),
+        Route("web", "api", pattern="/login", filters=Filters(crowding=Crowding(1))),
         Route("web", path="/blocked", answer=FixedAnswer(404)),
         Route("web", path="/files", files=Files("/srv"), filters=nobody),
     )

@@ -8,8 +8,9 @@ from ipaddress import ip_network
 
 from webqx_supervisor.config.fields import route_path
 from webqx_supervisor.config.phrases import found
+from webqx_supervisor.core.wire.headers import TOKEN
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TOKEN = re.compile(TOKEN.decode())
 _ORIGIN = re.compile(
     r"[a-z][a-z0-9+.-]*://(?:\*\.)?(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 )

@@ -106,11 +106,12 @@ def guards_alike(one: Route, other: Route) -> bool:
 
 
 def _guards(route: Route) -> tuple[Any, ...]:
-    access, auth = route.filters.access, route.filters.auth
+    filters = route.filters
+    access, auth = filters.access, filters.auth
     walled = route.answer is not None and route.answer.status >= 400
     return (
         *(access.allow, access.deny, auth.jwt, auth.basic, auth.api_keys, auth.forward),
-        walled,
+        *(filters.limits, filters.crowding, walled),
     )
 
 

@@ -88,11 +88,12 @@ def _answer(exchange: Exchange, file: Answerable) -> Awaitable[None] | None:
             begin, length = span
             where = b"Content-Range: bytes %d-%d/%d\r\n" % (begin, begin + length - 1, file.size)
             return send_part(exchange, file, 206, span, _described(file) + where)
+    lines = _described(file)
     if exchange.compress is not None and not file.encoded:
-        waiting = _encoded(exchange, file)
+        waiting, lines = _encoded(exchange, file, lines)
         if waiting is not None:
             return waiting
-    lines = _described(file) + b"Accept-Ranges: bytes\r\n"
+    lines += b"Accept-Ranges: bytes\r\n"
     return send_part(exchange, file, 200, (0, file.size), lines)
 
 
@@ -127,10 +128,14 @@ def _part(fields: conditional.Fields, file: Answerable) -> tuple[int, int] | Non
         raise Refused(416, "the file has no such part", where) from None
 
 
-def _encoded(exchange: Exchange, file: Answerable) -> Awaitable[None] | None:
-    """Return what sends the file compressed, if the route wants it so and it is worth it."""
+def _encoded(
+    exchange: Exchange, file: Answerable, lines: bytes
+) -> tuple[Awaitable[None] | None, bytes]:
+    """Return what sends the file compressed, if the route wants it so and it is worth it.
+
+    The lines are those that tell about it; not compressed for this client, they say so to caches.
+    """
     assert exchange.compress is not None
-    lines = _described(file)
     head = ResponseHead(
         status=200,
         reason=b"OK",
@@ -144,4 +149,6 @@ def _encoded(exchange: Exchange, file: Answerable) -> Awaitable[None] | None:
         content_length=file.size,
     )
     encoder = exchange.compress.encoder(head, exchange)
-    return None if encoder is None else send_encoded(exchange, file, encoder, head.kept)
+    if encoder is not None:
+        return send_encoded(exchange, file, encoder, head.kept), head.kept
+    return None, head.kept if VARY in head.kept else lines

@@ -103,10 +103,21 @@ async def test_what_named_the_octets_names_them_only_weakly(stage: Stage):
     assert "accept-ranges" not in fields
 
 
+async def test_what_is_true_of_the_octets_before_goes_with_them(stage: Stage):
+    digests = ("Content-Digest: sha-256=:eA==:", "Repr-Digest: sha-256=:eA==:", "Digest: md5=eA==")
+    await hosts(stage, ok(BODY, HTML, "Accept-Ranges: bytes", "Content-MD5: eA==", *digests))
+    client = await stage.connect()
+    await client.send(request("GET", "/", GZIP))
+    head = await client.head()
+    assert b"Content-Encoding: gzip" in head
+    assert not any(word in head for word in (b"Digest", b"MD5", b"Accept-Ranges"))
+
+
 async def test_the_answer_to_head_is_the_worker_s_own(stage: Stage):
     await hosts(stage, ok(BODY, HTML).partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
     _, fields, _ = await stage.ask(request("HEAD", "/", ALL))
     assert fields["content-length"] == str(len(BODY))
+    assert fields["vary"] == "accept-encoding"
     assert "content-encoding" not in fields
 
 

@@ -24,7 +24,9 @@ _ZSTD_LEVEL = 3
 
 _LIBRARIES = {"gzip": "zlib", "br": "brotli", "zstd": "zstandard"}
 _NO_BODY = frozenset({101, 204, 205, 206, 304})
-_without_replaced = stripper([b"etag", b"accept-ranges"]) or bytes
+# Said of the octets before they were encoded; digests by RFC 9530 and its predecessors.
+_OF_CONTENT = [b"accept-ranges", b"content-digest", b"content-md5", b"digest", b"repr-digest"]
+_without_replaced = stripper([b"etag", *_OF_CONTENT]) or bytes
 
 
 class CompressFilter:
@@ -58,7 +60,9 @@ class CompressFilter:
         return _ENCODERS[exchange.coding]()
 
     def _is_worth(self, head: ResponseHead) -> bool:
-        if 0 <= head.length < self._policy.min_size:
+        # To HEAD there is no body, but the length of one.
+        length = head.length or head.content_length
+        if length is not None and 0 <= length < self._policy.min_size:
             return False
         block = head.block
         if find_value(block, b"content-encoding") is not None:
