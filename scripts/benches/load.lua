@@ -1,4 +1,4 @@
--- What wrk sends, and what it prints at the end: wrk -s load.lua URL -- plain|vary|close|post
+-- What wrk sends, and what it prints at the end: wrk -s load.lua URL -- plain|vary|close|post|signed TOKEN
 local headers = {
     ["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
     ["Accept"] = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
@@ -18,6 +18,9 @@ function init(args)
     if kind == "close" then
         headers["X-Requested-With"] = nil
         headers["Connection"] = "close"
+    elseif kind == "signed" then
+        headers["Origin"] = "https://me.github.io"
+        headers["Authorization"] = "Bearer " .. args[2]
     elseif kind == "post" then
         wrk.method = "POST"
         wrk.body = string.rep("p", 16384)

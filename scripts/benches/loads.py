@@ -26,12 +26,13 @@ class Done:
 
 @dataclass(frozen=True)
 class Wrk:
-    """A way to ask: `kind` is plain, vary, close or post (see load.lua)."""
+    """A way to ask: `kind` is plain, vary, close, post or signed with a token (see load.lua)."""
 
     kind: str = "plain"
     path: str = "/hundred"
     connections: int = 32
     seconds: int = 2
+    token: str = ""
 
     def ask(self, port: int) -> Done:
         """Run wrk on one thread."""
@@ -44,7 +45,7 @@ class Wrk:
             str(HERE / "load.lua"),
         ]
         url = f"http://127.0.0.1:{port}{self.path}"
-        words += [url, "--", self.kind]
+        words += [url, "--", self.kind, self.token]
         done = subprocess.run(words, check=True, capture_output=True, text=True)
         figures = next(line for line in done.stdout.splitlines() if line.startswith("RESULT"))
         requests, received, microseconds, failed = map(int, figures.split()[1:])

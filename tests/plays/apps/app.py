@@ -66,7 +66,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def break_off(self):
         self.send_response(200)
-        self.send_header("Content-Length", "1000")
+        self.send_header("Content-Length", "100000")  # more than is held back until whole
         self.end_headers()
         self.wfile.write(b"half")
         self.close_connection = True
