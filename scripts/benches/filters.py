@@ -20,7 +20,7 @@ FILTERED = """
 remote = ["http://127.0.0.1:{web}", "http://127.0.0.1:{more}"]
 listen = {{ bind = {filtered}, idle_timeout = "1h" }}
 cors = {{ origins = ["{origin}"], credentials = true }}
-limits = ["1000000/s", {{ rate = "1000000000/15m", by = "header:User-Agent" }}]
+limits = ["1000000/s", {{ rate = "90000000/15m", by = "header:User-Agent" }}]
 jwt = {{ secret = "file:secret.txt", headers = {{ X-User = "sub" }} }}
 breaker = true
 retry = ["timeout", 502, 503]
