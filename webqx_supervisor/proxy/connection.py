@@ -140,16 +140,22 @@ async def _read_head(gateway: Gateway, client: Client) -> RequestHead | None:
     return parse_request(octets)
 
 
-async def _serve(exchange: Exchange) -> None:
+async def _serve(exchange: Exchange) -> None:  # noqa: C901 - in parts it would be a coroutine more
     try:
         try:
             way = _way_for(exchange)
             if way is None:
                 await exchange.answer_options()
-            elif way.plain:
-                await forward(exchange, way)
             else:
-                await _go(exchange, way)
+                if not way.plain:
+                    for ask in way.filters:
+                        waiting = ask(exchange)
+                        if waiting is not None:
+                            await waiting
+                if way.carry is None:
+                    await forward(exchange, way)
+                else:
+                    await way.carry(exchange)
         except Again:
             await _serve(exchange)
         except Refused as refused:
@@ -161,18 +167,6 @@ async def _serve(exchange: Exchange) -> None:
         exchange.cut(cut.reason)
     except Broken as broken:
         exchange.lost(broken)
-
-
-async def _go(exchange: Exchange, way: Way) -> None:
-    """Take the request through the filters of its way, then have it carried out."""
-    for ask in way.filters:
-        waiting = ask(exchange)
-        if waiting is not None:
-            await waiting
-    if way.carry is not None:
-        await way.carry(exchange)
-    else:
-        await forward(exchange, way)
 
 
 def _way_for(exchange: Exchange) -> Way | None:

@@ -2,16 +2,13 @@
 
 from collections.abc import Callable, Collection, Iterable
 
-from webqx_supervisor.core.wire.lines import begins_any
+from webqx_supervisor.core.wire.lines import begins_any, values
 
 
 def find_value(block: bytes, name: bytes) -> bytes | None:
     """Return what the first field of this lower-case name says in a whole head; None: not there."""
-    at = block.lower().find(b"\n%b:" % name)
-    if at < 0:
-        return None
-    begin = at + len(name) + 2
-    return block[begin : block.find(b"\r", begin)].strip(b"\t ")
+    found = values(block, name + b":")
+    return found[0] if found else None
 
 
 def stripper(names: Collection[bytes]) -> Callable[[bytes], bytes] | None:
