@@ -8,6 +8,7 @@ from webqx_supervisor.core.networks import Networks
 from webqx_supervisor.core.ratelimit import SECOND, Quota, policy_line, seconds
 from webqx_supervisor.core.wire.cookies import cookie
 from webqx_supervisor.core.wire.edits import stripper
+from webqx_supervisor.core.wire.lines import values
 from webqx_supervisor.model.limits import RateLimit
 from webqx_supervisor.net.rates import Accounts, Rates
 from webqx_supervisor.net.reactor import DeadlinePassed
@@ -72,18 +73,18 @@ class LimitsFilter:
 
     def _accounts(self, exchange: Exchange, rates: Rates) -> Accounts:
         """Return what a request takes from."""
-        values = tuple(each.value(exchange) for each in self._limits)
-        known_by = exchange.ip if self._by_address else (exchange.ip, values)
+        said = tuple(each.value(exchange) for each in self._limits)
+        known_by = exchange.ip if self._by_address else (exchange.ip, said)
         accounts = self._known.get(known_by)
         if accounts is None:
             accounts = Accounts(
                 rates.account(each.quota, each.account, each.client(exchange.ip, value))
-                for each, value in zip(self._limits, values, strict=True)
+                for each, value in zip(self._limits, said, strict=True)
                 if exchange.ip not in each.exempt
             )
             if len(self._known) >= MEMORY:
                 self._known.clear()
-            if sum(map(len, values)) <= LONGEST:
+            if sum(map(len, said)) <= LONGEST:
                 self._known[known_by] = accounts
         return accounts
 
@@ -139,10 +140,11 @@ def _reader(by: str) -> _Reader | None:
 
 
 def _header(name: bytes) -> _Reader:
+    begin = name + b":"
+
     def read(exchange: Exchange) -> bytes:
         # All of them: who adds one more to it is somebody else, and not the first alone.
-        values = [value for field, value in exchange.head.headers if field.lower() == name]
-        return b",".join(values)
+        return b",".join(values(exchange.head.block, begin))
 
     return read
 
