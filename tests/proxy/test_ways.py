@@ -99,3 +99,15 @@ async def test_a_body_that_nobody_reads_costs_the_connection_not_the_answer(stag
     await stage.apply()
     status, fields, body = await stage.ask(request("POST", "/", body=b"x" * 50_000))
     assert (status, body, fields["connection"]) == (200, b"no", "close")
+
+
+async def test_a_route_may_be_more_patient_or_less_than_its_service(stage: Stage):
+    async def hangs(peer):
+        await peer.head()
+        await peer.rest()
+
+    stage.routes = (Route("web", "api"), Route("web", "api", path="/quick", response_timeout=0.05))
+    await stage.apply(await stage.upstream(hangs))
+    status, _, body = await stage.ask(request("GET", "/quick"))
+    assert status == 504
+    assert b"gave no answer in 0.05 s" in body

@@ -51,7 +51,7 @@ def _targets(route: Route) -> Iterator[tuple[tuple[str, ...], str]]:
     for key in named[1:]:
         yield (key,), f"the route leads to its `{named[0]}` already"
     if route.service is None:
-        for key in ("backup", "strip_prefix", "rewrite"):
+        for key in ("backup", "response_timeout", "strip_prefix", "rewrite"):
             if key in route.model_fields_set:
                 yield (key,), "counts only with a `service`"
 

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from webqx_supervisor.config import fields, file_fields, filter_fields
 from webqx_supervisor.config.filters import Fields, FieldValue, Filters, Methods
-from webqx_supervisor.config.kinds import Name, Section, Text
+from webqx_supervisor.config.kinds import Name, Section, Text, Timeout
 from webqx_supervisor.model import gateway
 
 _ANSWER = gateway.FixedAnswer()
@@ -123,6 +123,11 @@ class Lead(Section):
         Files | None,
         BeforeValidator(file_fields.files_table, json_schema_input_type=str | Files),
     ] = Field(default=None, description="Answers with the files of a folder.")
+    response_timeout: Timeout | None = Field(
+        default=None,
+        description="How long a worker may be silent here; by default as its service says "
+        "(`forward`).",
+    )
     strip_prefix: bool = Field(
         default=False, description="The worker sees the path without what `path` names."
     )

@@ -222,6 +222,7 @@ def _route(
         headers=tuple(entry.headers.items()),
         strip_prefix=entry.strip_prefix,
         rewrite=entry.rewrite,
+        response_timeout=entry.response_timeout or 0.0,
         redirect=gateway.Redirect(**entry.redirect.model_dump()) if entry.redirect else None,
         answer=gateway.FixedAnswer(**entry.answer.model_dump()) if entry.answer else None,
         files=_files(entry.files, folder) if entry.files else None,

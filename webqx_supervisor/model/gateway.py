@@ -124,6 +124,8 @@ class Route:
     """The worker sees the path without the prefix (of `path`)."""
     rewrite: str | None = None
     """The prefix (of `path`) is replaced by this before the worker sees it."""
+    response_timeout: float = 0.0
+    """s that stand for those of the service's Forwarding; 0: it says it all."""
     redirect: Redirect | None = None
     answer: FixedAnswer | None = None
     files: Files | None = None

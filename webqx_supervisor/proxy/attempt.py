@@ -1,5 +1,7 @@
 """One request sent over one upstream connection, and what comes back on it."""
 
+from dataclasses import replace
+
 from webqx_supervisor.core.retry import IDEMPOTENT
 from webqx_supervisor.core.wire.headers import is_event_stream
 from webqx_supervisor.core.wire.messages import Malformed, MalformedAnswer, ResponseHead
@@ -62,10 +64,17 @@ class Attempt:
     )
 
     def __init__(
-        self, exchange: Exchange, group: Group, upstream: LiveUpstream, tries: Tries | None = None
+        self,
+        exchange: Exchange,
+        group: Group,
+        upstream: LiveUpstream,
+        tries: Tries | None = None,
+        response_timeout: float = 0.0,
     ) -> None:
         self._exchange = exchange
         self._forwarding = group.forwarding
+        if response_timeout:  # the route's own
+            self._forwarding = replace(group.forwarding, response_timeout=response_timeout)
         self._group = group
         self._head = exchange.head
         self._upstream = upstream

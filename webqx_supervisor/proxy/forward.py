@@ -42,7 +42,7 @@ async def forward(exchange: Exchange, way: Way) -> None:
             exchange.timing.claimed(reactor.now)
         if wish is not None:
             exchange.led = group.lead_back(wish, upstream)
-        attempt = Attempt(exchange, group, upstream, tries)
+        attempt = Attempt(exchange, group, upstream, tries, way.response_timeout)
         try:
             await attempt.run()
         except (Unanswered, Failed, Dropped, Cut) as failure:

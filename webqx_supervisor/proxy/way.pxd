@@ -8,4 +8,5 @@ cdef class Way:
     cdef public bytes lines
     cdef public object strip
     cdef public object end
+    cdef public double response_timeout
     cdef public bint plain

@@ -31,6 +31,7 @@ class Way:
         "filters",
         "lines",
         "plain",
+        "response_timeout",
         "retry",
         "route",
         "strip",
@@ -48,6 +49,7 @@ class Way:
         self.route = route
         self.backup = route.backup
         self.retry = route.filters.retry
+        self.response_timeout = route.response_timeout
         self.filters = filters
         self.carry = carry
         self.lines = lines
