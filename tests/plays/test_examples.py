@@ -14,11 +14,11 @@ import httpx
 import pytest
 import websockets.sync.client
 from browser import Site, needs_browser
-from project import ROOT
+from project import APPS, ROOT
 
 EXAMPLES = ROOT / "examples"
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/services.toml"))
-PORTS = {"3000": 0, "3001": 4, "3011": 8}
+PORTS = {"3000": 0, "3001": 4, "3011": 8, "3012": 9}
 """Where the ports of an example are in a project's block of them."""
 
 
@@ -168,6 +168,31 @@ def test_live_channels(example):
         with pytest.raises(websockets.exceptions.ConnectionClosed) as closed:
             chat(socket)
     assert closed.value.rcvd.code == 1012
+
+
+def form(page):
+    """Return the address and the hidden fields of the form of a page."""
+    action = re.search(r'action="([^"]+)"', page.text)[1]
+    hidden = re.findall(r'name="([^"]+)" value="([^"]*)"', page.text)
+    return page.url.join(action), dict(hidden)
+
+
+@pytest.mark.skipif(not (APPS / "node_modules").is_dir(), reason="needs what npm installs")
+def test_openid(example, project):
+    (project.folder / "node_modules").symlink_to(APPS / "node_modules")
+    project = example("openid")
+    app, issuer = project.url, f"http://127.0.0.1:{project.listen + PORTS['3001']}"
+    with httpx.Client(follow_redirects=True) as browser:
+        page = browser.get(app + "/login")
+        assert str(page.url).startswith(f"{issuer}/interaction/")
+        action, fields = form(page)
+        page = browser.post(action, data=fields | {"login": "ada", "password": "x"})
+        action, fields = form(page)
+        page = browser.post(action, data=fields)
+        said = page.json()
+        assert (str(page.url), said["sub"], said["iss"]) == (app + "/me", "ada", issuer)
+        visited = {(step.url.scheme, step.url.host) for step in page.history}
+        assert visited == {("http", "127.0.0.1")}
 
 
 VISIT = """

@@ -3,12 +3,10 @@
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 
 import helpers
-import httpx
 import pytest
 from project import APPS
 
@@ -99,42 +97,3 @@ def test_event_source_counts_on_at_another_worker(project):
         while seen[-1]["pid"] == first["pid"] or len(seen) < 50:
             seen.append(json.loads(process.stdout.readline()))
     assert [event["number"] for event in seen] == list(range(1, len(seen) + 1))
-
-
-def form(page):
-    """Return the address and the hidden fields of the form of a page."""
-    action = re.search(r'action="([^"]+)"', page.text)[1]
-    hidden = re.findall(r'name="([^"]+)" value="([^"]*)"', page.text)
-    return page.url.join(action), dict(hidden)
-
-
-def test_an_openid_login_passes_through(project):
-    app, issuer = project.url, f"http://127.0.0.1:{project.listen + 1}"
-    project.write(f"""
-[services.provider]
-command = "node {APPS / "oidc-provider.mjs"}"
-port = {project.port}
-listen = {project.listen + 1}
-env = {{ ISSUER = "{issuer}", APP = "{app}" }}
-{FILTERS}
-[services.app]
-command = "node {APPS / "oidc-app.js"}"
-port = {project.port + 1}
-listen = {project.listen}
-env = {{ ISSUER = "{issuer}" }}
-{FILTERS}
-""").cli("start")
-    with httpx.Client(follow_redirects=True) as browser:
-        page = browser.get(app + "/login")
-        assert str(page.url).startswith(f"{issuer}/interaction/")
-        action, fields = form(page)
-        page = browser.post(action, data=fields | {"login": "ada", "password": "x"})
-        action, fields = form(page)
-        page = browser.post(action, data=fields)
-        assert (str(page.url), page.json()["sub"], page.json()["iss"]) == (
-            app + "/me",
-            "ada",
-            issuer,
-        )
-        visited = {(step.url.scheme, step.url.host) for step in page.history}
-        assert visited == {("http", "127.0.0.1")}

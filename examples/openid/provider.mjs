@@ -7,7 +7,7 @@ const provider = new Provider(process.env.ISSUER, {
     client_secret: 'app-secret',
     redirect_uris: [`${process.env.APP}/callback`],
   }],
-  cookies: { keys: ['a key of the play'] },
+  cookies: { keys: ['a key of the example'] },
   pkce: { required: () => false },
 });
 provider.proxy = true;
