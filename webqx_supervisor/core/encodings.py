@@ -18,9 +18,9 @@ _ALSO_TEXT = frozenset(
     b"application/" + kind
     for kind in (
         *(b"javascript", b"json", b"xml", b"wasm", b"x-javascript", b"x-ndjson", b"graphql"),
-        *(b"manifest+json", b"vnd.ms-fontobject", b"x-font-ttf", b"x-web-app-manifest+json"),
+        *(b"vnd.ms-fontobject", b"x-font-ttf"),
     )
-) | {b"image/svg+xml", b"image/bmp", b"image/x-icon", b"font/ttf", b"font/otf"}
+) | {b"image/bmp", b"image/x-icon", b"font/ttf", b"font/otf"}
 
 
 def choose(accepted: bytes | None, offered: Sequence[bytes]) -> bytes | None:

@@ -179,12 +179,7 @@ def render_own_head(
 
 def render_stream_head(status: int, content_type: bytes) -> bytes:
     """Return the head of an answer of our own whose body follows in chunks."""
-    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\n%b\r\n" % (
-        status,
-        _phrase(status).encode("ascii"),
-        content_type,
-        _CHUNKED_FIELD,
-    )
+    return render_own_head(status, CHUNKED, content_type, close=False, extra=b"")
 
 
 def date_field(now: float) -> bytes:
