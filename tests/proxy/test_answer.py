@@ -1,23 +1,11 @@
 import pytest
 import trio
+from octets import answering
 from stage import Stage, ok, request
 
 from webqx_supervisor.model.gateway import Forwarding, Limits
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-def answering(octets: bytes, *, close: bool = False):
-    """Return a worker that answers each request with these octets."""
-
-    async def play(peer):
-        while True:
-            await peer.head()
-            await peer.send(octets)
-            if close:
-                return
-
-    return play
 
 
 @pytest.mark.parametrize(

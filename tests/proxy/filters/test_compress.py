@@ -7,6 +7,7 @@ import brotli
 import pytest
 import trio
 import zstandard
+from octets import answering
 from stage import Stage, ok, request
 
 from webqx_supervisor.model.filters import Compress
@@ -16,17 +17,6 @@ HTML = "Content-Type: text/html"
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
 ALL = "Accept-Encoding: gzip, deflate, br, zstd"
 GZIP = "Accept-Encoding: gzip"
-
-
-def answering(octets, *, close=False):
-    async def play(peer):
-        while True:
-            await peer.head()
-            await peer.send(octets)
-            if close:
-                return
-
-    return play
 
 
 async def hosts(stage: Stage, octets, *, close=False, **policy):
