@@ -89,9 +89,9 @@ class Daemon:
             prober=self._prober,
             logs=places.logs,
             idle=lambda upstream: self._proxies.idle(upstream),  # noqa: PLW0108 - comes later
-            traffic=lambda upstream: self._proxies.traffic(upstream),  # noqa: PLW0108
-            counts=lambda: self._proxies.counts(),  # noqa: PLW0108
-            silence=lambda upstream: self._proxies.silence(upstream),  # noqa: PLW0108
+            traffic=lambda upstream: self._proxies.figures.traffic(upstream),  # noqa: PLW0108
+            counts=lambda: self._proxies.figures.counts(),  # noqa: PLW0108
+            silence=lambda upstream: self._proxies.figures.silence(upstream),  # noqa: PLW0108
             save=self._save,
             evidence=Evidence(self._registry, places.deaths),
         )
