@@ -28,11 +28,21 @@ class Patient:
     instance: int = 1
     port: int | None = 1
     story: list[str] = field(default_factory=list)
+    retuned: trio.Event = field(default_factory=trio.Event)
+    healthy: bool = True
+
+    @property
+    def pid(self):
+        return os.getpid()
+
+    def awaits(self, what):
+        self.awaited = what
 
     def ready(self, uptime):
         self.story.append(f"ready after {uptime:g}")
 
     def judged(self, *, healthy, reason):
+        self.healthy = healthy
         self.story.append(f"{'well' if healthy else 'ill'}: {reason}")
 
     async def end(self, started, verdict=""):
@@ -75,7 +85,7 @@ async def test_one_that_is_not_ready_in_time_is_ended(autojump_clock, patient, s
     process = SimpleNamespace(pid=os.getpid())
     started = Started(process, "", trio.current_time(), 0.0)
     await Monitor(patient, started, stage.resources).attend(ready=False)
-    assert patient.story == ["ended: not ready within 5 s"]
+    assert patient.story == ["ended: not ready within 5 s: waited for a good answer to /"]
 
 
 async def test_one_that_says_it_is_ill_leaves_the_rotation_and_lives(

@@ -199,10 +199,11 @@ def _worker(service: str, row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _remark(row: Mapping[str, Any]) -> str:
-    """Return why a worker is down, or gets no requests."""
+    """Return why a worker is down or gets no requests, and what it says of itself."""
     breaker = row.get("breaker")
     kept_off = f"breaker {breaker}" if breaker not in (None, "closed") else ""
-    return "; ".join(filter(None, (row.get("reason"), kept_off)))
+    says = f'says "{row["status_text"]}"' if row.get("status_text") else ""
+    return "; ".join(filter(None, (row.get("reason"), kept_off, says)))
 
 
 def _percent(share: float) -> str:

@@ -199,7 +199,8 @@ def _comes(old: Config, new: Config) -> Iterator[Change]:
 
 def _seen_by_process(service: Service) -> tuple[object, ...]:
     env, place = dict(service.env), (service.cwd, service.port, service.remote)
-    return service.command, place, env, service.kind, service.schedule
+    told = (service.readiness.given, service.stop.shutdown_with_message)
+    return service.command, place, env, service.kind, service.schedule, told
 
 
 def _gateway(

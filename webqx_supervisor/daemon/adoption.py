@@ -22,6 +22,7 @@ from webqx_supervisor.daemon.proxy import LINK, Proxy
 from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.supervisor import Supervisor
+from webqx_supervisor.daemon.voice import CHANNELS, Voice, channel_name
 from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.link import Leave
 from webqx_supervisor.model.service import Service, Stop
@@ -67,6 +68,7 @@ class Adoption:
                 if supervisor is not None and process is not None:
                     self._adopt_worker(entry, process, supervisor, resources)
                 else:
+                    self._silence(entry)
                     ending.start_soon(self._end, entry, process, resources)
                     if supervisor is not None:
                         ending.start_soon(self._explain, entry, supervisor.service, resources)
@@ -124,6 +126,14 @@ class Adoption:
             for number in kept:
                 collect(service, origin, entry.cookie, stream, number, resources)
 
+    def _silence(self, entry: WorkerEntry) -> None:
+        """Let go of what a process was heard over that has no place any more."""
+        for channel in CHANNELS:
+            name = channel_name(entry.cookie, channel)
+            for number in self._inherited.pop(name, []):
+                os.close(number)
+                self._store.remove(name)
+
     def _salvage(self, process: spawn.Process, cookie: str, stream: str) -> list[int]:
         """Read on where nobody reads any more: else whatever the worker writes fails."""
         reading = salvage.reading_end(process.pid, DESCRIPTORS[stream])
@@ -160,7 +170,12 @@ class Adoption:
         supervisor: Supervisor,
         resources: Resources,
     ) -> None:
-        started = Started(process, entry.cookie, _since(entry.start_time), entry.started_at)
+        voice = Voice.adopt(supervisor.service, entry.cookie, self._inherited)
+        voice.belong(process.identity, entry.cookie)
+        voice.status = entry.status_text
+        if entry.state is WorkerState.STARTING:
+            voice.expect(supervisor.service.readiness.patterns, resources.output.expect)
+        started = Started(process, entry.cookie, _since(entry.start_time), entry.started_at, voice)
         worker = Worker(supervisor.service, entry.instance, entry.port, resources)
         worker.adopt(started, entry)
         supervisor.adopt(worker)

@@ -1,10 +1,23 @@
 """What a worker is told by its command line and its environment."""
 
 import os
+from dataclasses import dataclass
 
 from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.model.service import Service
 from webqx_supervisor.process.tree import COOKIE_VARIABLE
+
+FOREIGN = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+"""What the daemon itself is told by its keeper, or by systemd."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gifts:
+    """What one process gets beside what its service has: see spawn.Entry for the last two."""
+
+    env: tuple[tuple[str, str], ...] = ()
+    descriptors: tuple[tuple[int, int], ...] = ()
+    pid_variable: str = ""
 
 
 def filled(
@@ -17,7 +30,8 @@ def filled(
 def environment(service: Service, instance: int, port: int | None, cookie: str) -> dict[str, str]:
     """Return the whole environment: the daemon's own, then what services.toml says, then ours."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("WEBQX_SV_")}
-    env.pop("NOTIFY_SOCKET", None)  # ours to the keeper, not the worker's
+    for name in (*FOREIGN, "NODE_CHANNEL_FD"):  # the last of whoever has started the daemon
+        env.pop(name, None)
     names, values = [name for name, _ in service.env], tuple(value for _, value in service.env)
     env |= dict(zip(names, filled(values, service, instance, port), strict=True))
     if port is not None:

@@ -137,7 +137,11 @@ class Handlers:
                 "instance": instance,
                 "state": supervisor.state,
                 "workers": [
-                    {"instance": each.instance, "state": each.state, "reason": each.reason}
+                    {
+                        "instance": each.instance,
+                        "state": each.state,
+                        "reason": each.reason or each.waiting,
+                    }
                     for each in workers
                 ],
                 "deaths": to_plain(deaths),

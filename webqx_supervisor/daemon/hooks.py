@@ -7,6 +7,7 @@ nothing it started outlives it.
 import trio
 
 from webqx_supervisor.daemon import launch
+from webqx_supervisor.daemon.environment import Gifts
 from webqx_supervisor.daemon.launch import Resources, Started
 from webqx_supervisor.daemon.place import Place
 from webqx_supervisor.model.errors import CannotStart
@@ -28,17 +29,17 @@ async def run(name: str, place: Place, resources: Resources) -> None:
     command: tuple[str, ...] = getattr(place.service.hooks, name)
     if not command:
         return
-    extra = {"WEBQX_SV_HOOK": name}
+    env = {"WEBQX_SV_HOOK": name}
     if place.pid is not None:
-        extra["WEBQX_SV_PID"] = str(place.pid)
+        env["WEBQX_SV_PID"] = str(place.pid)
     try:
         started = await launch.begin(
-            command, place.service, place.instance, place.port, resources, extra
+            command, place.service, place.instance, place.port, resources, Gifts(tuple(env.items()))
         )
     except CannotStart as error:
         raise HookFailed(f"{name}: {error}", []) from error
     limit = place.service.hooks.timeout
-    ended, lines = await _until_over(started, limit, resources)
+    ended, lines = await until_over(started, limit, resources)
     if ended is None:
         raise HookFailed(f"{name} was not done within {limit:g} s", lines)
     if ended.code != 0:
@@ -62,7 +63,7 @@ async def once_ready(place: Place, resources: Resources) -> None:
     await attempt("after_ready", place, resources)
 
 
-async def _until_over(
+async def until_over(
     started: Started, limit: float, resources: Resources
 ) -> tuple[Exit | None, list[str]]:
     """Return how it ended, None if it had to be ended, and its last lines."""

@@ -52,6 +52,7 @@ class WorkerEntry:
     state: WorkerState
     restarts: int
     started_at: float
+    status_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,31 +1,57 @@
 """Start one worker's process: port, environment, log pipes, journal."""
 
 import os
+import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
+from typing import Protocol
 
 import trio
 
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.core.ports import LAST_PORT
-from webqx_supervisor.daemon.environment import environment, filled
+from webqx_supervisor.daemon import channels
+from webqx_supervisor.daemon.environment import Gifts, environment, filled
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
+from webqx_supervisor.daemon.voice import Voice
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.link import Count
-from webqx_supervisor.model.service import LogStreams, Service
+from webqx_supervisor.model.service import Logs, LogStreams, Service
 from webqx_supervisor.process import portowner, spawn
 from webqx_supervisor.process.lines import Origin
-from webqx_supervisor.process.output import Output
 
 STREAMS = ("out", "err")
 LAST_WORDS = 1.0
 """How long, in seconds, to wait for the end of a dead worker's output."""
+
+
+NO_GIFTS = Gifts()
+
+
+class Sink(Protocol):
+    """Where the output of processes goes: process.output, all of it or in part."""
+
+    def attach(
+        self, worker: str, stream: str, fd: int, path: Path | None, limits: Logs, origin: Origin
+    ) -> None:
+        """Take in what comes out of the pipe `fd`."""
+
+    def expect(self, worker: str, pattern: re.Pattern[str]) -> trio.Event:
+        """Return what is set once a line has the pattern."""
+
+    def tail(self, worker: str) -> list[str]:
+        """Return the last lines."""
+
+    async def closed(self, worker: str) -> None:
+        """Return when all has been taken in."""
+
+    def detach(self, worker: str) -> None:
+        """Let go of its pipes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +65,7 @@ class Resources:
     """
 
     registry: Registry
-    output: Output
+    output: Sink
     store: FdStore
     prober: Prober
     logs: Path
@@ -61,6 +87,7 @@ class Started:
     """When it started, on trio's clock."""
     started_at: float
     """The same as Unix time."""
+    voice: Voice = field(default_factory=Voice)
 
 
 def log_file(logs: Path, service: str, instance: int, stream: str = "") -> Path:
@@ -86,7 +113,12 @@ async def start(service: Service, instance: int, port: int | None, resources: Re
         portowner.check_free(port)
     elif service.port is not None:
         raise CannotStart(f"no free port from {service.port} up to {LAST_PORT}")
-    return await begin(service.command, service, instance, port, resources)
+    with channels.opened(service) as (voice, gifts):
+        started = await begin(service.command, service, instance, port, resources, gifts)
+    voice.belong(started.process.identity, started.cookie)
+    voice.keep(resources.store)
+    voice.expect(service.readiness.patterns, resources.output.expect)
+    return replace(started, voice=voice)
 
 
 async def begin(
@@ -95,9 +127,9 @@ async def begin(
     instance: int,
     port: int | None,
     resources: Resources,
-    extra: Mapping[str, str] = MappingProxyType({}),
+    gifts: Gifts = NO_GIFTS,
 ) -> Started:
-    """Start `command` where a worker has its place: folder, environment and `extra`, log.
+    """Start `command` where a worker has its place, with `gifts`: folder, environment, log.
 
     Raises CannotStart.
     """
@@ -108,9 +140,10 @@ async def begin(
             spawn.Launch(
                 command=filled(command, service, instance, port),
                 cwd=service.cwd,
-                env={**environment(service, instance, port, cookie), **extra},
+                env={**environment(service, instance, port, cookie), **dict(gifts.env)},
                 stdout=pipes["out"][1],
                 stderr=pipes["err"][1],
+                entry=spawn.Entry(gifts.descriptors, gifts.pid_variable),
             )
         )
     except BaseException:

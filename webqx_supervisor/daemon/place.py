@@ -54,6 +54,11 @@ class Place:
         self._verdict = ""
         self._ready_at = 0.0
         self._is_blocked: Callable[[], bool] = _never
+        self._awaits = ("", 0.0)
+        self.retuned = trio.Event()
+        """Set when another definition of the service comes, which has an event of its own."""
+        self.has_peers: Callable[[], bool] = _never
+        """Asked whether other workers of the service can do its work meanwhile."""
 
     def __repr__(self) -> str:
         """Return `<Worker api:1 RUNNING pid 4711 port 3001>`."""
@@ -84,6 +89,19 @@ class Place:
         return Upstream(
             self.identity, "127.0.0.1", self.port, self.pid, state, ready_at=self._ready_at
         )
+
+    @property
+    def waiting(self) -> str:
+        """What it waits for while it starts, and for how long; "" where it does not."""
+        what, since = self._awaits
+        if self.state is not WorkerState.STARTING or self.started is None or not what:
+            return ""
+        return f"waits for {what} since {trio.current_time() - since:.0f} s"
+
+    @property
+    def status_text(self) -> str:
+        """What it says of itself, by STATUS= of sd_notify(3)."""
+        return self.started.voice.status if self.started else ""
 
     @property
     def blocked(self) -> bool:
@@ -152,6 +170,11 @@ class Place:
         """Take in that nothing holds back the start."""
         if self._is_blocked is not _never:
             self.waits("", _never)
+
+    def awaits(self, what: str) -> None:
+        """Take in what it has to do next to be ready."""
+        self._awaits = (what, trio.current_time())
+        self._resources.registry.changed()
 
     def _upstream_state(self) -> UpstreamState:
         up = self.state is WorkerState.RUNNING and self.healthy

@@ -191,6 +191,7 @@ class Supervisor:
 
     def adopt(self, worker: Worker) -> None:
         """Take in a worker whose process an earlier daemon started."""
+        worker.has_peers = lambda: self._others_serve(worker)
         unwanted = self.stopped or worker.instance > self.wanted
         leaving = worker.state not in (WorkerState.STARTING, WorkerState.RUNNING)
         if unwanted or leaving or worker.instance in self.workers:
@@ -284,9 +285,14 @@ class Supervisor:
             with suppress(CannotStart):  # the worker says so itself, and is FATAL
                 port = ports.pick(service.port, taken, self._reserved())
         worker = Worker(service, instance, port, self._resources)
+        worker.has_peers = lambda: self._others_serve(worker)
         if done := self._finished.pop(instance, None):
             worker.rest(done)
         return worker
+
+    def _others_serve(self, worker: Worker) -> bool:
+        others = (each for each in self.workers.values() if each is not worker)
+        return any(each.state is WorkerState.RUNNING and each.healthy for each in others)
 
     def _join(self, worker: Worker, room: list[Worker] | None = None) -> None:
         if room is None:

@@ -54,7 +54,10 @@ class Worker(Place):
         """Take over a changed policy (health, stop, restart, logs) without touching the process."""
         if service.restart != self.service.restart:
             self._history = Restarts(service.restart)
-        self.service = service
+        if service != self.service:
+            self.service = service
+            self.retuned.set()
+            self.retuned = trio.Event()
 
     async def live(self, gate: Callable[[], Awaitable[None]]) -> None:
         """Keep a process in this place until told to leave; `gate` holds back each start."""
@@ -98,9 +101,16 @@ class Worker(Place):
                 self.last_lines = getattr(error, "lines", [])
                 return self._could_not_start(str(error))
             self._resources.save()
-        return await self._watch(self.started)
+        started = self.started
+        started.voice.remark = lambda text: self._tell("notified", text, started.process.pid)
+        async with trio.open_nursery() as listening:
+            listening.start_soon(started.voice.listen)
+            await self._accompany(started)
+            listening.cancel_scope.cancel()
+        return await self._bury(started)
 
-    async def _watch(self, started: Started) -> float:
+    async def _accompany(self, started: Started) -> None:
+        """Watch over the process until it ends, and see it off when it is to leave before."""
         async with trio.open_nursery() as nursery:
             monitor = Monitor(self, started, self._resources)
             ready = self.state is WorkerState.RUNNING
@@ -108,13 +118,20 @@ class Worker(Place):
             if self.service.hooks.after_ready and not ready:
                 nursery.start_soon(hooks.once_ready, self, self._resources)
             await self._unless_leaving(started.process.wait)
+            if not self._leaving.is_set():
+                self.healthy = False  # at once: a command that asks it has to be ended first
+                self._resources.registry.changed()
             nursery.cancel_scope.cancel()  # one that leaves gets neither ready nor ill
         if self._leaving.is_set():
             await self._see_off(started)
+
+    async def _bury(self, started: Started) -> float:
+        """Take in the end, clear away what is left; return how long to rest, in s."""
         self._burying = True
         rest, death = self._saw_exit(started, await started.process.wait())
         await tree.kill_leftovers(started.process.identity, started.cookie)
         self.last_lines = await launch.forget(started.cookie, self._resources)
+        started.voice.close(self._resources.store)
         if death is not None:
             self._resources.evidence.last_words(death, self.last_lines)
         self._burying = False
@@ -132,6 +149,7 @@ class Worker(Place):
             await started.process.wait()  # or it stays a zombie
             self.started, self._verdict, self._burying = None, "", False
             self.last_lines = await launch.forget(started.cookie, self._resources)
+            started.voice.close(self._resources.store)
         self._tell("fatal", self.reason)
         self._resources.save()
         return self.service.restart.retry_fatal
@@ -142,8 +160,8 @@ class Worker(Place):
             await either(hook, started.process.wait)
         if self.state is WorkerState.RUNNING:
             self._go(Occasion.DRAIN)
-        if self.state is WorkerState.DRAINING and self.port is not None:
-            await self._drain.until_idle(self.identity, started.process, self.service.stop.drain)
+        if self.state is WorkerState.DRAINING:
+            await self._until_idle(started)
         self._go(Occasion.STOP)
         await self.end(started)
 
@@ -151,6 +169,11 @@ class Worker(Place):
         """Stop signal, grace, kill: the whole tree. `verdict` says why, for the exit's text."""
         self._verdict = verdict
         stop = self.service.stop
+        if stop.shutdown_with_message and started.voice.shut_down():
+            with trio.move_on_after(stop.grace):
+                await started.process.wait()
+            await tree.kill_leftovers(started.process.identity, started.cookie)
+            return
         number = signal.Signals[stop.signal]
         await tree.end(started.process.identity, started.cookie, number, stop.grace)
 
@@ -159,11 +182,39 @@ class Worker(Place):
         verdict = f"hung: {reason}"
         self.healthy, self.reason, self._verdict = False, verdict, verdict
         self._tell("hung", reason, started.process.pid)
+        await self._dump(started)
+        await self.end(started, verdict)
+
+    async def not_live(self, started: Started, reason: str, *, silent: bool) -> None:
+        """Replace it: at once, or after what is in flight where others can take its place."""
+        verdict = f"not live: {reason}"
+        self.healthy, self.reason, self._verdict = False, verdict, verdict
+        self._tell("unhealthy", verdict, started.process.pid)
+        if self.has_peers():
+            await self._until_idle(started)
+        if silent:
+            await self._dump(started)
+        await self.end(started, verdict)
+
+    async def bows_out(self, started: Started) -> None:
+        """Give it no more requests, and the time to end by itself, as it has said it will."""
+        self.healthy, self.reason = False, "it is stopping (STOPPING=1)"
+        self._tell("stopping", "it said STOPPING=1", started.process.pid)
+        await self._until_idle(started)
+        grace = self.service.stop.grace
+        with trio.move_on_after(grace):
+            await started.process.wait()
+        await self.end(started, f"it said STOPPING=1 and did not end within {grace:g} s")
+
+    async def _until_idle(self, started: Started) -> None:
+        if self.port is not None:
+            await self._drain.until_idle(self.identity, started.process, self.service.stop.drain)
+
+    async def _dump(self, started: Started) -> None:
         if name := self.service.health.dump_signal:
             started.process.send_signal(signal.Signals[name])
             started.process.send_signal(signal.SIGCONT)  # a stopped process heeds nothing else
             await trio.sleep(DUMP_TIME)  # or less: its exit cancels this
-        await self.end(started, verdict)
 
     def _saw_exit(self, started: Started, ended: Exit) -> tuple[float, Death | None]:
         """Take the exit in, decide what follows, tell it; all without a pause.
@@ -237,6 +288,7 @@ class Worker(Place):
         where = f" on port {self.port}" if self.port is not None else ""
         kind = "started" if self.service.kind is Kind.TASK else "ready"
         self._tell(kind, f"pid {self.pid}{where} after {uptime:.2f} s", self.pid)
+        self._resources.save()  # now: what has told it is heard once, and not by the next daemon
 
     def judged(self, *, healthy: bool, reason: str) -> None:
         """Take in the verdict of the live probes: in the rotation, or out of it."""

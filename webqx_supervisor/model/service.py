@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from webqx_supervisor.model.readiness import Readiness
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -35,6 +37,8 @@ class Stop:
     signal: str = "SIGTERM"
     drain: float = 30.0
     grace: float = 10.0
+    shutdown_with_message: bool = False
+    """Over Node's IPC channel comes `"shutdown"`, in place of the signal."""
 
 
 class Again(StrEnum):
@@ -187,3 +191,4 @@ class Service:
     rolling: Rolling = field(default_factory=Rolling)
     hooks: Hooks = field(default_factory=Hooks)
     watch: Watch = field(default_factory=Watch)
+    readiness: Readiness = field(default_factory=Readiness)

@@ -22,7 +22,10 @@ class WorkerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """One worker now. `pid`, `port`: None where there is none; `reason` says why it is down."""
+    """One worker now. `pid`, `port`: None where there is none.
+
+    `reason` says why it is down, or what it waits for while it starts.
+    """
 
     instance: int
     pid: int | None
@@ -42,6 +45,8 @@ class WorkerStatus:
     """Where it is, if that is another machine; it has no pid then."""
     exit_code: int | None = None
     """Of one that is EXITED, unless a signal killed it."""
+    status_text: str = ""
+    """What it says of itself by STATUS= of sd_notify(3)."""
 
 
 @dataclass(frozen=True, slots=True)

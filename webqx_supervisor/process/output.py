@@ -7,10 +7,12 @@ before it reads on: memory stays flat, and a worker that floods only slows itsel
 
 import contextlib
 import os
+import re
 import selectors
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -93,7 +95,7 @@ class Output:
         worker: str,
         stream: str,
         fd: int,
-        path: Path,
+        path: Path | None,
         limits: Logs,
         origin: Origin = _NOBODY,
     ) -> None:
@@ -101,6 +103,7 @@ class Output:
 
         `stream` is "out" or "err". The descriptor is owned from here on. Both streams
         of a worker, and those of its successors, may share a path; the latest `limits` hold.
+        Without a path nothing but the last lines is kept.
         """
         os.set_blocking(fd, False)
         self.attached += 1
@@ -117,6 +120,19 @@ class Output:
             known = self._workers.get(worker)
             streams = dict(known.streams) if known else {}
         return next((lines for name in ("err", "out") if (lines := _tail(streams, name))), [])
+
+    def expect(self, worker: str, pattern: re.Pattern[str]) -> trio.Event:
+        """Return what is set once a line of an attached worker has the pattern."""
+        event, token = trio.Event(), trio.lowlevel.current_trio_token()
+        expected = _Expected(pattern, lambda: _soon(token, event.set))
+        with self._lock:
+            known = self._workers.get(worker)
+            if known is not None:
+                known.expected = (*known.expected, expected)
+        # What the thread has read before that is looked through here.
+        if known is not None and any(map(pattern.search, _tails(known))):
+            event.set()
+        return event
 
     async def closed(self, worker: str) -> None:
         """Return when all that the worker printed is in its file.
@@ -183,15 +199,19 @@ class Output:
         os.close(self._bell)
 
     def _open(self, pipe: "_Pipe") -> None:
-        file = self._files.get(pipe.path)
+        if pipe.path is not None:
+            self._open_file(pipe, pipe.path)
+        self._selector.register(pipe.fd, selectors.EVENT_READ, pipe)
+
+    def _open_file(self, pipe: "_Pipe", path: Path) -> None:
+        file = self._files.get(path)
         if file is None:
-            file = LogFile(pipe.path, pipe.limits, self._clock, self._packer.ask)
-            self._files[pipe.path] = file
+            file = LogFile(path, pipe.limits, self._clock, self._packer.ask)
+            self._files[path] = file
         file.limits = pipe.limits
         file.stamp = pipe.stamp
         if pipe.limits.compress:
             self._packer.ask(file)  # what an earlier daemon has left
-        self._selector.register(pipe.fd, selectors.EVENT_READ, pipe)
 
     def _tidy(self) -> None:
         self._tidy_at = time.monotonic() + TIDY
@@ -213,6 +233,10 @@ class Output:
     def _write(self, pipe: "_Pipe", lines: bytes) -> None:
         if not lines:
             return
+        if pipe.owner.expected:
+            self._look_through(pipe.owner, lines)
+        if pipe.path is None:
+            return
         file = self._files[pipe.path]
         if pipe.limits.output is LogOutput.JOURNALD:
             reason = self._journald.reason
@@ -225,6 +249,15 @@ class Output:
         for subscription in self._subscriptions:
             subscription.tell()
 
+    def _look_through(self, owner: "_Worker", lines: bytes) -> None:
+        found = set()
+        for line in lines.decode("utf-8", "replace").splitlines():
+            found |= {each for each in owner.expected if each.pattern.search(line)}
+        with self._lock:
+            owner.expected = tuple(each for each in owner.expected if each not in found)
+        for each in found:
+            each.tell()
+
     def _end(self, pipe: "_Pipe") -> None:
         self._write(pipe, pipe.lines.flush())
         self._selector.unregister(pipe.fd)
@@ -233,7 +266,7 @@ class Output:
             pipe.owner.pipes.remove(pipe)
             waiters = [] if pipe.owner.pipes else pipe.owner.waiters
             in_use = {each.path for worker in self._workers.values() for each in worker.pipes}
-        if pipe.path not in in_use:
+        if pipe.path is not None and pipe.path not in in_use:
             self._files[pipe.path].close()
         for tell in waiters:
             tell()
@@ -259,7 +292,13 @@ class _Pipe:
     __slots__ = ("fd", "limits", "lines", "origin", "owner", "path", "stream")
 
     def __init__(
-        self, fd: int, stream: str, path: Path, owner: "_Worker", limits: Logs, origin: Origin
+        self,
+        fd: int,
+        stream: str,
+        path: Path | None,
+        owner: "_Worker",
+        limits: Logs,
+        origin: Origin,
     ) -> None:
         self.fd = fd
         self.stream = stream
@@ -276,15 +315,26 @@ class _Pipe:
         return stamp(lines, stream, now)
 
 
-class _Worker:
-    """What is known of one worker: its open pipes, its last words, who waits for the end."""
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    pattern: re.Pattern[str]
+    tell: Callable[[], None]
 
-    __slots__ = ("pipes", "streams", "waiters")
+
+class _Worker:
+    """What is known of one worker: its open pipes, its last words, who waits for what."""
+
+    __slots__ = ("expected", "pipes", "streams", "waiters")
 
     def __init__(self) -> None:
+        self.expected: tuple[_Expected, ...] = ()
         self.pipes: list[_Pipe] = []
         self.streams: dict[str, LineBuffer] = {}
         self.waiters: list[Callable[[], None]] = []
+
+
+def _tails(worker: _Worker) -> list[str]:
+    return [line for lines in tuple(worker.streams.values()) for line in lines.tail()]
 
 
 def _tail(streams: dict[str, LineBuffer], name: str) -> list[str]:

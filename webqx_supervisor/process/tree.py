@@ -102,6 +102,21 @@ def members(
     ]
 
 
+def holds(leader: Identity, cookie: str, pid: int) -> bool:
+    """Say whether this living process belongs to a worker's tree; looks at its forebears alone.
+
+    The leader counts even when it has ended: its pid is kept until somebody has waited for it.
+    """
+    while (seen := table.entry(pid)) is not None and seen.start_time >= leader.start_time:
+        if pid == leader.pid:
+            return seen.start_time == leader.start_time
+        mark = f"{COOKIE_VARIABLE}={cookie}".encode()
+        if leader.pid in (seen.session, seen.group) or mark in table.environment(pid):
+            return True
+        pid = seen.parent
+    return False
+
+
 async def end(leader: Identity, cookie: str, stop_signal: int, grace: float) -> int:
     """Ask the whole tree to leave, and kill what is still there after `grace` seconds.
 

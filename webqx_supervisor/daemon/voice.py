@@ -1,0 +1,260 @@
+"""What one process says of itself: over its NOTIFY_SOCKET, a pipe, Node's IPC channel, in its log.
+
+The ends of the channels are in the fd store as well. So a worker may go on to tell while no daemon
+lives, and the next one hears it.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import trio
+
+from webqx_supervisor.control.fdstore import FdStore
+from webqx_supervisor.core.notify import Notice, parse
+from webqx_supervisor.model.readiness import Access, Check, Means
+from webqx_supervisor.model.service import Service
+from webqx_supervisor.process import nodeipc, tree
+from webqx_supervisor.process.identity import Identity
+from webqx_supervisor.process.notify import Datagram, NotifySocket
+
+NOTIFY, PIPE, IPC = "notify", "told", "ipc"
+CHANNELS = (NOTIFY, PIPE, IPC)
+_ATTENTION = 64
+"""Messages in a row after which others have their turn."""
+
+
+def channel_name(cookie: str, channel: str) -> str:
+    """Name a channel in the fd store, so that the next daemon finds it."""
+    return f"{channel}={cookie}"
+
+
+class Voice:
+    """The channels of one process, and what has come over them. Times are trio's clock."""
+
+    def __init__(
+        self,
+        notify: NotifySocket | None = None,
+        pipe: int | None = None,
+        channel: nodeipc.Channel | None = None,
+        *,
+        access: Access = Access.ALL,
+        watchdog: float = 0.0,
+    ) -> None:
+        self.told: set[Means] = set()
+        """By which means it has said that it is ready."""
+        self.status = ""
+        self.reloading = self.stopping = self.triggered = False
+        self.broken = ""
+        """Why it can never say that it is ready; "" while it can."""
+        self.watchdog = watchdog
+        self.heard_at = 0.0
+        self.extended = 0.0
+        """Until when it wants to be waited for."""
+        self.remark: Callable[[str], None] = _nobody
+        """Takes in what is worth an event."""
+        self._notify = notify
+        self._pipe = pipe
+        self._channel = channel
+        self._access = access
+        self._cookie = ""
+        self._leader: Identity | None = None
+        self._patterns: dict[str, trio.Event] = {}
+        self._alarm = trio.Event()
+        self._strangers: set[int] = set()
+
+    @classmethod
+    def adopt(cls, service: Service, cookie: str, inherited: dict[str, list[int]]) -> "Voice":
+        """Take what is left of the channels of a process that an earlier daemon started."""
+        fds = {name: inherited.pop(channel_name(cookie, name), []) for name in CHANNELS}
+        said = service.readiness
+        voice = cls(
+            NotifySocket.at(fds[NOTIFY][0]) if fds[NOTIFY] else None,
+            fds[PIPE][0] if fds[PIPE] else None,
+            nodeipc.Channel.at(fds[IPC][0]) if fds[IPC] else None,
+            access=said.notify or Access.ALL,
+            watchdog=said.watchdog if fds[NOTIFY] else 0.0,
+        )
+        for means, name in ((Means.NOTIFY, NOTIFY), (Means.FD, PIPE), (Means.IPC, IPC)):
+            if said.awaits(means) and not fds[name]:
+                voice.broken = "what it would tell it over was lost with the keeper"
+        return voice
+
+    @property
+    def notifies(self) -> bool:
+        """Whether it has a NOTIFY_SOCKET."""
+        return self._notify is not None
+
+    def belong(self, leader: Identity, cookie: str) -> None:
+        """Take in whose voice it is."""
+        self._leader, self._cookie = leader, cookie
+
+    def keep(self, store: FdStore) -> None:
+        """Have the channels survive this daemon."""
+        for name, fd in self._descriptors():
+            store.push(channel_name(self._cookie, name), fd)
+
+    def expect(
+        self, patterns: Iterable[str], output: Callable[[str, re.Pattern[str]], trio.Event]
+    ) -> None:
+        """Have its output looked through for these."""
+        self._patterns = {each: output(self._cookie, re.compile(each)) for each in patterns}
+
+    async def listen(self) -> None:
+        """Take in what comes, until cancelled or all channels have ended."""
+        async with trio.open_nursery() as nursery:
+            if self._notify is not None:
+                nursery.start_soon(self._hear_notices, self._notify)
+            if self._pipe is not None:
+                nursery.start_soon(self._hear_pipe, self._pipe)
+            if self._channel is not None:
+                nursery.start_soon(self._hear_channel, self._channel)
+
+    async def until_told(self, check: Check) -> None:
+        """Return once it has said so by the means of `check`."""
+        if check.means is Means.LOG:
+            await self._patterns[check.pattern].wait()
+        else:
+            await self.until(lambda: check.means in self.told)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Return as soon as `condition` holds; it is asked after each change here."""
+        while not condition():
+            await self._alarm.wait()
+
+    async def until_silent(self, since: float) -> str:
+        """Return why it is taken for hung, once its watchdog says so; `since` then it counts."""
+        while not self.triggered:
+            if not self.watchdog:
+                await self.until(lambda: self.watchdog or self.triggered)
+                continue
+            watchdog, due = self.watchdog, max(since, self.heard_at) + self.watchdog
+            with trio.move_on_at(due):
+                await self._until_changed(watchdog)
+            self.hear_waiting()  # what came while we slept, too
+            if not self.triggered and trio.current_time() >= max(since, self.heard_at) + watchdog:
+                return f"no WATCHDOG=1 for {watchdog:g} s"
+        return "it said WATCHDOG=trigger"
+
+    async def _until_changed(self, watchdog: float) -> None:
+        await self.until(lambda: self.triggered or self.watchdog != watchdog)
+
+    def shut_down(self) -> bool:
+        """Send Node's `shutdown`; False where it cannot be."""
+        return self._channel is not None and self._channel.send(nodeipc.SHUTDOWN)
+
+    def close(self, store: FdStore | None = None) -> None:
+        """Let go of the channels, here and in the store."""
+        if store is not None:
+            for name, _ in self._descriptors():
+                store.remove(channel_name(self._cookie, name))
+        if self._notify is not None:
+            self._notify.close()
+        if self._channel is not None:
+            self._channel.close()
+        if self._pipe is not None:
+            os.close(self._pipe)
+        self._notify = self._channel = self._pipe = None
+
+    def hear_waiting(self) -> bool:
+        """Take in the notices that have come; return whether there may be more."""
+        for _ in range(_ATTENTION):
+            datagram = self._notify.receive() if self._notify is not None else None
+            if datagram is None:
+                return False
+            self._hear(datagram)
+        return True
+
+    async def _hear_notices(self, notify: NotifySocket) -> None:
+        while True:
+            await notify.wait()
+            while self.hear_waiting():
+                await trio.lowlevel.checkpoint()
+
+    def _hear(self, datagram: Datagram) -> None:
+        try:
+            if self._counts(datagram.sender):
+                self.take(parse(datagram.text))
+        finally:
+            for fd in datagram.fds:  # BARRIER=1 waits for that
+                os.close(fd)
+
+    def _counts(self, sender: int | None) -> bool:
+        leader = self._leader
+        if sender is None or leader is None or sender == leader.pid:
+            return True
+        if self._access is Access.ALL and tree.holds(leader, self._cookie, sender):
+            return True
+        if sender not in self._strangers and len(self._strangers) < _ATTENTION:
+            self._strangers.add(sender)
+            whose = "main process" if self._access is Access.MAIN else "tree, or has ended"
+            self.remark(f"pid {sender} has notified, and is not of its {whose}: not heard")
+        return False
+
+    def take(self, notice: Notice) -> None:
+        """Take in what a notice says."""
+        now = trio.current_time()
+        if notice.ready:
+            self.told.add(Means.NOTIFY)
+            self.reloading = False
+        if notice.reloading:
+            self.reloading = True
+            self.remark("it reloads by itself (RELOADING=1)")
+        if notice.status is not None:
+            self.status = notice.status
+        if notice.main_pid and self._leader and notice.main_pid != str(self._leader.pid):
+            self.remark(f"MAINPID={notice.main_pid[:20]} is ignored: a worker is its first process")
+        if notice.alive:
+            self.heard_at = now
+        if notice.watchdog is not None and notice.watchdog != self.watchdog:
+            self.watchdog, self.heard_at = notice.watchdog, now
+        if notice.extend:
+            self.extended = now + notice.extend
+        self.stopping = self.stopping or notice.stopping
+        self.triggered = self.triggered or notice.trigger
+        if not notice.alive:
+            self._ring()
+
+    async def _hear_pipe(self, pipe: int) -> None:
+        """Wait for a line end, s6's way; it stays open, so that nobody dies who writes more."""
+        while Means.FD not in self.told and not self.broken:
+            await trio.lowlevel.wait_readable(pipe)
+            with suppress(BlockingIOError):
+                said = os.read(pipe, 4096)
+                if b"\n" in said:
+                    self.told.add(Means.FD)
+                elif not said:
+                    self.broken = "it closed the descriptor without a line end"
+        self._ring()
+
+    async def _hear_channel(self, channel: nodeipc.Channel) -> None:
+        while True:
+            await channel.wait()
+            messages = channel.receive()
+            if messages is None:
+                break
+            if nodeipc.READY in messages:
+                self.told.add(Means.IPC)
+                self._ring()
+        if Means.IPC not in self.told:
+            self.broken = self.broken or "it closed the IPC channel without process.send('ready')"
+            self._ring()
+
+    def _ring(self) -> None:
+        self._alarm.set()
+        self._alarm = trio.Event()
+
+    def _descriptors(self) -> list[tuple[str, int]]:
+        found = []
+        if self._notify is not None:
+            found.append((NOTIFY, self._notify.fileno()))
+        if self._pipe is not None:
+            found.append((PIPE, self._pipe))
+        if self._channel is not None:
+            found.append((IPC, self._channel.fileno()))
+        return found
+
+
+def _nobody(_: str) -> None:
+    pass
