@@ -32,6 +32,7 @@ from webqx_supervisor.config.kinds import (
     Timeout,
 )
 from webqx_supervisor.config.life import Life
+from webqx_supervisor.config.readiness import Readiness
 from webqx_supervisor.config.resilience import Resilience
 from webqx_supervisor.config.restart_keys import Restart, restart_table
 from webqx_supervisor.config.routes import Route
@@ -115,6 +116,10 @@ class Stop(Section):
     grace: Duration = Field(
         default=units.as_written(_STOP.grace),
         description="Time from the stop signal to the kill of the whole process tree.",
+    )
+    shutdown_with_message: bool = Field(
+        default=_STOP.shutdown_with_message,
+        description='Node gets the message "shutdown" over its IPC channel instead of the signal.',
     )
 
 
@@ -268,7 +273,7 @@ class Program(Section):
     )
 
 
-class Service(Filters, Resilience, Life, Program):
+class Service(Filters, Resilience, Life, Readiness, Program):
     """One program, as many workers of it as wanted, on sequential ports; or where it is remote."""
 
     model_config = ConfigDict(json_schema_extra=resilience_fields.command_or_remote)

@@ -19,6 +19,7 @@ from webqx_supervisor.config.filters import filters
 from webqx_supervisor.config.forwarding import Balance
 from webqx_supervisor.config.lines import KeyPath, dotted, key_lines
 from webqx_supervisor.config.names import default_daemon_name
+from webqx_supervisor.config.readiness import checks
 from webqx_supervisor.config.resilience import breaker
 from webqx_supervisor.config.route_clashes import Names
 from webqx_supervisor.config.route_files import absolute, read_route_files
@@ -147,6 +148,7 @@ class _Services:
             hooks=life.hooks(entry),
             watch=self._watch(name, entry.watch),
             remote=entry.remote,
+            readiness=checks(entry),
         )
 
     def proxies(self, wanted: int | str) -> int:

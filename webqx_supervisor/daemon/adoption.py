@@ -63,12 +63,12 @@ class Adoption:
             for entry in sorted(self._entries.workers, key=lambda each: _PLACE.get(each.state, 2)):
                 process = self._find(entry.pid, entry.start_time)
                 supervisor = known.get(entry.service)
-                if supervisor is not None:
-                    self._collect(entry, process, supervisor.service, resources)
                 if supervisor is not None and process is not None:
                     self._adopt_worker(entry, process, supervisor, resources)
                 else:
                     self._silence(entry)
+                    if supervisor is not None:
+                        self._collect(entry, process, supervisor.service, resources)
                     ending.start_soon(self._end, entry, process, resources)
                     if supervisor is not None:
                         ending.start_soon(self._explain, entry, supervisor.service, resources)
@@ -174,7 +174,9 @@ class Adoption:
         voice.belong(process.identity, entry.cookie)
         voice.status = entry.status_text
         if entry.state is WorkerState.STARTING:
-            voice.expect(supervisor.service.readiness.patterns, resources.output.expect)
+            patterns = supervisor.service.readiness.patterns
+            voice.expect(patterns, entry.cookie, resources.output.expect)
+        self._collect(entry, process, supervisor.service, resources)
         started = Started(process, entry.cookie, _since(entry.start_time), entry.started_at, voice)
         worker = Worker(supervisor.service, entry.instance, entry.port, resources)
         worker.adopt(started, entry)

@@ -4,12 +4,13 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from webqx_supervisor.core import nodeipc
 from webqx_supervisor.daemon.environment import Gifts
 from webqx_supervisor.daemon.voice import Voice
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.readiness import Access, Means
 from webqx_supervisor.model.service import Service
-from webqx_supervisor.process import nodeipc
+from webqx_supervisor.process.nodeipc import Channel
 from webqx_supervisor.process.notify import NotifySocket
 
 
@@ -34,7 +35,7 @@ def opened(service: Service) -> Iterator[tuple[Voice, Gifts]]:
                 os.set_blocking(pipe, False)
                 descriptors.append((awaited.fd, writing))
             if said.awaits(Means.IPC) or service.stop.shutdown_with_message:
-                channel, child = nodeipc.Channel.open()
+                channel, child = Channel.open()
                 unborn.callback(channel.close)
                 theirs.callback(os.close, child)
                 descriptors.append((nodeipc.NUMBER, child))

@@ -1,7 +1,8 @@
 """What a worker is told by its command line and its environment."""
 
 import os
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
 
 from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.model.service import Service
@@ -13,11 +14,15 @@ FOREIGN = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 @dataclass(frozen=True, slots=True)
 class Gifts:
-    """What one process gets beside what its service has: see spawn.Entry for the last two."""
+    """What one process gets beside what its service has: see spawn.Entry for the middle two.
+
+    The cookie is what its whole tree carries.
+    """
 
     env: tuple[tuple[str, str], ...] = ()
     descriptors: tuple[tuple[int, int], ...] = ()
     pid_variable: str = ""
+    cookie: str = field(default_factory=lambda: secrets.token_hex(8))
 
 
 def filled(

@@ -140,7 +140,7 @@ class Handlers:
                     {
                         "instance": each.instance,
                         "state": each.state,
-                        "reason": each.reason or each.waiting,
+                        "reason": each.remark,
                     }
                     for each in workers
                 ],

@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -28,9 +27,6 @@ from webqx_supervisor.process.lines import Origin
 STREAMS = ("out", "err")
 LAST_WORDS = 1.0
 """How long, in seconds, to wait for the end of a dead worker's output."""
-
-
-NO_GIFTS = Gifts()
 
 
 class Sink(Protocol):
@@ -114,10 +110,14 @@ async def start(service: Service, instance: int, port: int | None, resources: Re
     elif service.port is not None:
         raise CannotStart(f"no free port from {service.port} up to {LAST_PORT}")
     with channels.opened(service) as (voice, gifts):
-        started = await begin(service.command, service, instance, port, resources, gifts)
+        voice.expect(service.readiness.patterns, gifts.cookie, resources.output.expect)
+        try:
+            started = await begin(service.command, service, instance, port, resources, gifts)
+        except BaseException:
+            resources.output.detach(gifts.cookie)
+            raise
     voice.belong(started.process.identity, started.cookie)
     voice.keep(resources.store)
-    voice.expect(service.readiness.patterns, resources.output.expect)
     return replace(started, voice=voice)
 
 
@@ -127,13 +127,13 @@ async def begin(
     instance: int,
     port: int | None,
     resources: Resources,
-    gifts: Gifts = NO_GIFTS,
+    gifts: Gifts,
 ) -> Started:
     """Start `command` where a worker has its place, with `gifts`: folder, environment, log.
 
     Raises CannotStart.
     """
-    cookie = secrets.token_hex(8)
+    cookie = gifts.cookie
     pipes = _pipes()
     try:
         process = await spawn.start(

@@ -99,6 +99,13 @@ class Place:
         return f"waits for {what} since {trio.current_time() - since:.0f} s"
 
     @property
+    def remark(self) -> str:
+        """Why it is not up, and what it waits for."""
+        if self.waiting and self.reason:
+            return f"{self.waiting}; before: {self.reason}"
+        return self.waiting or self.reason
+
+    @property
     def status_text(self) -> str:
         """What it says of itself, by STATUS= of sd_notify(3)."""
         return self.started.voice.status if self.started else ""
@@ -174,7 +181,8 @@ class Place:
     def awaits(self, what: str) -> None:
         """Take in what it has to do next to be ready."""
         self._awaits = (what, trio.current_time())
-        self._resources.registry.changed()
+        if self.service.readiness.awaited:
+            self._tell("waits", f"for {what}", self.pid)
 
     def _upstream_state(self) -> UpstreamState:
         up = self.state is WorkerState.RUNNING and self.healthy

@@ -15,6 +15,7 @@ from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.probe import Answer
 from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.gateway import Upstream, remote_id, split_address
+from webqx_supervisor.model.readiness import Check, Means
 from webqx_supervisor.model.service import Service
 from webqx_supervisor.model.status import WorkerState
 from webqx_supervisor.process.readiness import accepts
@@ -36,7 +37,7 @@ class Remote(Worker):
         self._found: list[str] = []
         self._found_at = 0.0
         self._at = ""
-        self._seen = Health(service.health.rise, service.health.fall)
+        self._seen = Health(self._check.rise, self._check.fall)
         self._vain = 0
 
     @property
@@ -69,11 +70,23 @@ class Remote(Worker):
         """Whether it did not answer when it was asked first, nor since."""
         return self.blocked or (self.state is WorkerState.STARTING and bool(self.reason))
 
+    @property
+    def _check(self) -> Check:
+        """What is asked: `ready`, or what `health` says."""
+        health = self.service.health
+        return self.service.readiness.ready or Check(
+            Means.HTTP if health.path is not None else Means.TCP,
+            path=health.path or "",
+            interval=health.interval,
+            timeout=health.timeout,
+            rise=health.rise,
+            fall=health.fall,
+        )
+
     def retune(self, service: Service) -> None:
         """Take over a changed policy."""
         super().retune(service)
-        health = service.health
-        self._seen = Health(health.rise, health.fall, healthy=self._seen.healthy)
+        self._seen = Health(self._check.rise, self._check.fall, healthy=self._seen.healthy)
 
     async def live(self, gate: Callable[[], Awaitable[None]]) -> None:
         """Ask it again and again until told to leave."""
@@ -95,14 +108,14 @@ class Remote(Worker):
 
     async def _attend(self) -> None:
         while True:
-            policy = self.service.health
+            interval = self._check.interval
             answer = await self._ask()
             change = self._seen.saw(answer.ok)
             if self.state is WorkerState.STARTING:
                 self._welcome(answer)
             elif change is not None:
                 self.judged(healthy=change, reason=answer.text)
-            await trio.sleep(policy.interval)
+            await trio.sleep(interval)
 
     def _welcome(self, answer: Answer) -> None:
         """Take in an answer before it was ever well."""
@@ -152,13 +165,15 @@ class Remote(Worker):
         return ""
 
     async def _probe(self, host: str) -> Answer:
-        health = self.service.health
-        if health.path is not None:
+        check = self._check
+        port = check.port or self._port
+        if check.means is Means.HTTP:
             return await self._resources.prober.ask(
-                self._port, health.path, health.timeout, host, self.address
+                port, check.path, check.timeout, host, self.address
             )
-        with trio.move_on_after(health.timeout):
-            if await accepts(self._port, host):
-                return Answer(200, f"{self.address} accepts")
-            return Answer(None, f"nobody accepts at {self.address}")
-        return Answer(None, f"{self.address} accepts nobody within {health.timeout:g} s")
+        where = self.address if port == self._port else f"{self._host}:{port}"
+        with trio.move_on_after(check.timeout):
+            if await accepts(port, host):
+                return Answer(200, f"{where} accepts")
+            return Answer(None, f"nobody accepts at {where}")
+        return Answer(None, f"{where} accepts nobody within {check.timeout:g} s")

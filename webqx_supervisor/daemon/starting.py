@@ -43,7 +43,7 @@ class Start:
         """Return "" once it is ready; else why it has failed to start."""
         limit = self._worker.service.health.start_timeout
         with trio.move_on_after(limit) as scope:
-            await either(self._pass_all, lambda: self._until_hopeless(scope))
+            await either(self._pass_all, lambda: self._until_broken(scope))
             return f"never ready: {self._voice.broken}" if self._voice.broken else ""
         last = f" ({self._last_answer})" if self._last_answer else ""
         waited = f": waited for {self._awaited}{last}" if self._awaited else ""
@@ -75,12 +75,11 @@ class Start:
         else:
             await self._voice.until_told(check)
 
-    async def _until_hopeless(self, scope: trio.CancelScope) -> None:
+    async def _until_broken(self, scope: trio.CancelScope) -> None:
         """Return when it can never be ready; grant it the time that it asks for meanwhile."""
-        voice = self._voice
-        while not voice.broken:
-            await voice.until(lambda: voice.broken or voice.extended > scope.deadline)
-            scope.deadline = max(scope.deadline, voice.extended)
+        await either(
+            lambda: self._voice.until(lambda: self._voice.broken), lambda: self._voice.grant(scope)
+        )
 
     def _wait_for(self, what: str) -> None:
         self._awaited, self._last_answer = what, ""

@@ -134,7 +134,7 @@ class Survey:
             rss_bytes=used.rss_bytes if used else 0,
             in_flight=sum(count.in_flight for count in mine),
             requests=sum(count.answered for count in mine),
-            reason=worker.reason or worker.waiting,
+            reason=worker.remark,
             exit_code=worker.exit_code if worker.state is WorkerState.EXITED else None,
             breaker=worst(count.breaker for count in mine),
             remote=worker.remote,

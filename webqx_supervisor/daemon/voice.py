@@ -12,11 +12,13 @@ from contextlib import suppress
 import trio
 
 from webqx_supervisor.control.fdstore import FdStore
+from webqx_supervisor.core import nodeipc
 from webqx_supervisor.core.notify import Notice, parse
 from webqx_supervisor.model.readiness import Access, Check, Means
 from webqx_supervisor.model.service import Service
-from webqx_supervisor.process import nodeipc, tree
+from webqx_supervisor.process import tree
 from webqx_supervisor.process.identity import Identity
+from webqx_supervisor.process.nodeipc import Channel
 from webqx_supervisor.process.notify import Datagram, NotifySocket
 
 NOTIFY, PIPE, IPC = "notify", "told", "ipc"
@@ -37,7 +39,7 @@ class Voice:
         self,
         notify: NotifySocket | None = None,
         pipe: int | None = None,
-        channel: nodeipc.Channel | None = None,
+        channel: Channel | None = None,
         *,
         access: Access = Access.ALL,
         watchdog: float = 0.0,
@@ -72,7 +74,7 @@ class Voice:
         voice = cls(
             NotifySocket.at(fds[NOTIFY][0]) if fds[NOTIFY] else None,
             fds[PIPE][0] if fds[PIPE] else None,
-            nodeipc.Channel.at(fds[IPC][0]) if fds[IPC] else None,
+            Channel.at(fds[IPC][0]) if fds[IPC] else None,
             access=said.notify or Access.ALL,
             watchdog=said.watchdog if fds[NOTIFY] else 0.0,
         )
@@ -96,10 +98,13 @@ class Voice:
             store.push(channel_name(self._cookie, name), fd)
 
     def expect(
-        self, patterns: Iterable[str], output: Callable[[str, re.Pattern[str]], trio.Event]
+        self,
+        patterns: Iterable[str],
+        cookie: str,
+        expect: Callable[[str, re.Pattern[str]], trio.Event],
     ) -> None:
-        """Have its output looked through for these."""
-        self._patterns = {each: output(self._cookie, re.compile(each)) for each in patterns}
+        """Have its output looked through for these, from the first line on."""
+        self._patterns = {each: expect(cookie, re.compile(each)) for each in patterns}
 
     async def listen(self) -> None:
         """Take in what comes, until cancelled or all channels have ended."""
@@ -117,6 +122,12 @@ class Voice:
             await self._patterns[check.pattern].wait()
         else:
             await self.until(lambda: check.means in self.told)
+
+    async def grant(self, scope: trio.CancelScope) -> None:
+        """Move the deadline of `scope` as EXTEND_TIMEOUT_USEC asks for, until cancelled."""
+        while True:
+            await self.until(lambda: self.extended > scope.deadline)
+            scope.deadline = self.extended
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Return as soon as `condition` holds; it is asked after each change here."""
@@ -228,7 +239,7 @@ class Voice:
                     self.broken = "it closed the descriptor without a line end"
         self._ring()
 
-    async def _hear_channel(self, channel: nodeipc.Channel) -> None:
+    async def _hear_channel(self, channel: Channel) -> None:
         while True:
             await channel.wait()
             messages = channel.receive()

@@ -169,13 +169,19 @@ class Worker(Place):
         """Stop signal, grace, kill: the whole tree. `verdict` says why, for the exit's text."""
         self._verdict = verdict
         stop = self.service.stop
+        identity, cookie, number = (
+            started.process.identity,
+            started.cookie,
+            signal.Signals[stop.signal],
+        )
         if stop.shutdown_with_message and started.voice.shut_down():
-            with trio.move_on_after(stop.grace):
-                await started.process.wait()
-            await tree.kill_leftovers(started.process.identity, started.cookie)
+            await self._in_its_grace(started, started.process.wait)
+            await tree.kill_leftovers(identity, cookie)
             return
-        number = signal.Signals[stop.signal]
-        await tree.end(started.process.identity, started.cookie, number, stop.grace)
+        limit = trio.CancelScope(deadline=trio.current_time() + stop.grace)
+        await either(
+            lambda: tree.end(identity, cookie, number, limit), lambda: started.voice.grant(limit)
+        )
 
     async def hung(self, started: Started, reason: str) -> None:
         """Take it out of the rotation, have it say in its log where it hangs, and end it."""
@@ -202,9 +208,12 @@ class Worker(Place):
         self._tell("stopping", "it said STOPPING=1", started.process.pid)
         await self._until_idle(started)
         grace = self.service.stop.grace
-        with trio.move_on_after(grace):
-            await started.process.wait()
+        await self._in_its_grace(started, started.process.wait)
         await self.end(started, f"it said STOPPING=1 and did not end within {grace:g} s")
+
+    async def _in_its_grace(self, started: Started, wait: Callable[[], Awaitable[object]]) -> None:
+        with trio.move_on_after(self.service.stop.grace) as limit:
+            await either(wait, lambda: started.voice.grant(limit))
 
     async def _until_idle(self, started: Started) -> None:
         if self.port is not None:

@@ -10,11 +10,8 @@ from typing import Self
 
 import trio
 
-NUMBER = 9
-"""The descriptor as the child sees it. Node keeps those up to 15 from its own children; those from
-3 up may be wanted by others."""
-ENVIRONMENT = (("NODE_CHANNEL_FD", str(NUMBER)), ("NODE_CHANNEL_SERIALIZATION_MODE", "json"))
-READY, SHUTDOWN = b'"ready"', b'"shutdown"'
+from webqx_supervisor.core.nodeipc import SHUTDOWN
+
 _CHUNK = 64 * 1024
 
 

@@ -122,16 +122,12 @@ class Output:
         return next((lines for name in ("err", "out") if (lines := _tail(streams, name))), [])
 
     def expect(self, worker: str, pattern: re.Pattern[str]) -> trio.Event:
-        """Return what is set once a line of an attached worker has the pattern."""
+        """Return what is set once a line of a worker has the pattern; call it before `attach`."""
         event, token = trio.Event(), trio.lowlevel.current_trio_token()
         expected = _Expected(pattern, lambda: _soon(token, event.set))
         with self._lock:
-            known = self._workers.get(worker)
-            if known is not None:
-                known.expected = (*known.expected, expected)
-        # What the thread has read before that is looked through here.
-        if known is not None and any(map(pattern.search, _tails(known))):
-            event.set()
+            owner = self._workers.setdefault(worker, _Worker())
+            owner.expected = (*owner.expected, expected)
         return event
 
     async def closed(self, worker: str) -> None:
@@ -331,10 +327,6 @@ class _Worker:
         self.pipes: list[_Pipe] = []
         self.streams: dict[str, LineBuffer] = {}
         self.waiters: list[Callable[[], None]] = []
-
-
-def _tails(worker: _Worker) -> list[str]:
-    return [line for lines in tuple(worker.streams.values()) for line in lines.tail()]
 
 
 def _tail(streams: dict[str, LineBuffer], name: str) -> list[str]:

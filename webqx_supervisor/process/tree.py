@@ -117,14 +117,18 @@ def holds(leader: Identity, cookie: str, pid: int) -> bool:
     return False
 
 
-async def end(leader: Identity, cookie: str, stop_signal: int, grace: float) -> int:
+async def end(
+    leader: Identity, cookie: str, stop_signal: int, grace: float | trio.CancelScope
+) -> int:
     """Ask the whole tree to leave, and kill what is still there after `grace` seconds.
 
+    A scope in place of seconds has a deadline that the caller may move.
     Returns how many had to be killed. When it returns, nothing is left but what SIGKILL cannot
     end: a process of another user, or one that the kernel holds.
     """
     tree = _Tree(leader, cookie)
-    with trio.move_on_after(grace):
+    scope = grace if isinstance(grace, trio.CancelScope) else trio.move_on_after(grace)
+    with scope:
         await tree.ask_to_leave(stop_signal)
         return 0
     return await tree.kill()
