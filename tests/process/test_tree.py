@@ -1,3 +1,4 @@
+import os
 import signal
 import threading
 from dataclasses import replace
@@ -36,6 +37,18 @@ async def test_a_worker_that_ignores_its_stop_signal_is_killed(worker, said):
     assert await child.wait() == Exit(signal=signal.SIGKILL)
 
 
+async def test_the_grace_may_grow_while_it_lasts(worker):
+    child = await worker(worker.SLEEP)
+    child.send_signal(signal.SIGSTOP)
+    limit = trio.CancelScope(deadline=trio.current_time() + 0.05)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tree.end, child.identity, child.cookie, signal.SIGCONT, limit)
+        limit.deadline += 60
+        await trio.sleep(0.1)
+        assert alive(child.identity)
+        child.send_signal(signal.SIGTERM)
+
+
 async def test_no_grace_kills_at_once(worker):
     child = await worker(worker.SLEEP)
     assert await tree.end(child.identity, child.cookie, signal.SIGTERM, 0) == 1
@@ -54,6 +67,7 @@ async def test_no_descendant_gets_away(worker, said, way):
     child = await worker(getattr(worker, way), said)
     escaped = await descendant(said)
     assert {m.pid for m in tree.members(child.identity, child.cookie)} >= {child.pid, escaped.pid}
+    assert tree.holds(child.identity, child.cookie, escaped.pid)
     assert await tree.end(child.identity, child.cookie, signal.SIGTERM, 0.05) >= 1
     assert not alive(escaped)
 
@@ -88,6 +102,9 @@ async def test_another_worker_is_no_member(worker):
     one, other = await worker(worker.SLEEP), await worker(worker.SLEEP)
     assert tree.members(one.identity, one.cookie) == [one.identity]
     assert tree.members(other.identity, other.cookie) == [other.identity]
+    assert tree.holds(one.identity, one.cookie, one.pid)
+    assert not tree.holds(one.identity, one.cookie, other.pid)
+    assert not tree.holds(one.identity, one.cookie, os.getpid())
 
 
 async def test_the_next_owner_of_the_leaders_pid_is_spared(worker, said):
@@ -95,6 +112,8 @@ async def test_the_next_owner_of_the_leaders_pid_is_spared(worker, said):
     its_child = await descendant(said)
     predecessor = replace(bystander.identity, start_time=bystander.identity.start_time - 1)
     assert tree.members(predecessor, "another cookie") == []
+    for pid in (bystander.pid, its_child.pid):
+        assert not tree.holds(predecessor, "another cookie", pid)
     assert await tree.end(predecessor, "another cookie", signal.SIGTERM, 60) == 0
     assert await tree.kill_leftovers(predecessor, "another cookie") == 0
     assert alive(bystander.identity)

@@ -172,7 +172,7 @@ class Adoption:
     ) -> None:
         voice = Voice.adopt(supervisor.service, entry.cookie, self._inherited)
         voice.belong(process.identity, entry.cookie)
-        voice.status = entry.status_text
+        voice.recall(entry.said)
         if entry.state is WorkerState.STARTING:
             patterns = supervisor.service.readiness.patterns
             voice.expect(patterns, entry.cookie, resources.output.expect)

@@ -20,7 +20,7 @@ def entry(worker: Worker) -> WorkerEntry | None:
         state=worker.state,
         restarts=worker.restarts,
         started_at=worker.started.started_at,
-        status_text=worker.status_text,
+        said=worker.started.voice.said,
     )
 
 

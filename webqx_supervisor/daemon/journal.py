@@ -40,6 +40,18 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What a process has said of itself (daemon.voice), which it will not say again."""
+
+    told: tuple[str, ...] = ()
+    """The signs of readiness that it has given, see model.readiness.Check.sign."""
+    status: str = ""
+    stopping: bool = False
+    watchdog: float | None = None
+    """In s, where it has asked for another than its service has."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerEntry:
     """One living worker process. `started_at` is Unix time in seconds."""
 
@@ -52,7 +64,7 @@ class WorkerEntry:
     state: WorkerState
     restarts: int
     started_at: float
-    status_text: str = ""
+    said: Said = Said()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,8 @@ class Sink(Protocol):
     ) -> None:
         """Take in what comes out of the pipe `fd`."""
 
-    def expect(self, worker: str, pattern: re.Pattern[str]) -> trio.Event:
-        """Return what is set once a line has the pattern."""
+    def expect(self, worker: str, pattern: re.Pattern[str], tell: Callable[[], None]) -> None:
+        """Call `tell` once a line has the pattern."""
 
     def tail(self, worker: str) -> list[str]:
         """Return the last lines."""

@@ -8,12 +8,14 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 
 import trio
 
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.core import nodeipc
 from webqx_supervisor.core.notify import Notice, parse
+from webqx_supervisor.daemon.journal import Said
 from webqx_supervisor.model.readiness import Access, Check, Means
 from webqx_supervisor.model.service import Service
 from webqx_supervisor.process import tree
@@ -44,16 +46,18 @@ class Voice:
         access: Access = Access.ALL,
         watchdog: float = 0.0,
     ) -> None:
-        self.told: set[Means] = set()
-        """By which means it has said that it is ready."""
+        self.told: set[str] = set()
+        """The signs of readiness that it has given."""
         self.status = ""
         self.reloading = self.stopping = self.triggered = False
         self.broken = ""
         """Why it can never say that it is ready; "" while it can."""
-        self.watchdog = watchdog
+        self.watchdog = self._given_watchdog = watchdog
         self.heard_at = 0.0
         self.extended = 0.0
         """Until when it wants to be waited for."""
+        self.on_told: Callable[[], None] = _nothing
+        """Called when that is to be remembered."""
         self.remark: Callable[[str], None] = _nobody
         """Takes in what is worth an event."""
         self._notify = notify
@@ -62,7 +66,6 @@ class Voice:
         self._access = access
         self._cookie = ""
         self._leader: Identity | None = None
-        self._patterns: dict[str, trio.Event] = {}
         self._alarm = trio.Event()
         self._strangers: set[int] = set()
 
@@ -92,6 +95,24 @@ class Voice:
         """Take in whose voice it is."""
         self._leader, self._cookie = leader, cookie
 
+    @property
+    def said(self) -> Said:
+        """What the next daemon has to know, as it will not hear it."""
+        changed = self.watchdog != self._given_watchdog
+        return Said(
+            tuple(sorted(self.told)),
+            self.status,
+            self.stopping,
+            self.watchdog if changed else None,
+        )
+
+    def recall(self, said: Said) -> None:
+        """Take in what the daemon before has heard."""
+        self.told |= set(said.told)
+        self.status, self.stopping = said.status, said.stopping
+        if said.watchdog is not None and self.notifies:
+            self.watchdog = said.watchdog
+
     def keep(self, store: FdStore) -> None:
         """Have the channels survive this daemon."""
         for name, fd in self._descriptors():
@@ -101,10 +122,12 @@ class Voice:
         self,
         patterns: Iterable[str],
         cookie: str,
-        expect: Callable[[str, re.Pattern[str]], trio.Event],
+        expect: Callable[[str, re.Pattern[str], Callable[[], None]], None],
     ) -> None:
         """Have its output looked through for these, from the first line on."""
-        self._patterns = {each: expect(cookie, re.compile(each)) for each in patterns}
+        for each in patterns:
+            sign = Check(Means.LOG, pattern=each).sign
+            expect(cookie, re.compile(each), partial(self._tell, sign))
 
     async def listen(self) -> None:
         """Take in what comes, until cancelled or all channels have ended."""
@@ -118,10 +141,7 @@ class Voice:
 
     async def until_told(self, check: Check) -> None:
         """Return once it has said so by the means of `check`."""
-        if check.means is Means.LOG:
-            await self._patterns[check.pattern].wait()
-        else:
-            await self.until(lambda: check.means in self.told)
+        await self.until(lambda: check.sign in self.told)
 
     async def grant(self, scope: trio.CancelScope) -> None:
         """Move the deadline of `scope` as EXTEND_TIMEOUT_USEC asks for, until cancelled."""
@@ -207,8 +227,8 @@ class Voice:
         """Take in what a notice says."""
         now = trio.current_time()
         if notice.ready:
-            self.told.add(Means.NOTIFY)
             self.reloading = False
+            self._tell(Means.NOTIFY)
         if notice.reloading:
             self.reloading = True
             self.remark("it reloads by itself (RELOADING=1)")
@@ -222,7 +242,9 @@ class Voice:
             self.watchdog, self.heard_at = notice.watchdog, now
         if notice.extend:
             self.extended = now + notice.extend
-        self.stopping = self.stopping or notice.stopping
+        if notice.stopping and not self.stopping:
+            self.stopping = True
+            self.on_told()
         self.triggered = self.triggered or notice.trigger
         if not notice.alive:
             self._ring()
@@ -234,10 +256,10 @@ class Voice:
             with suppress(BlockingIOError):
                 said = os.read(pipe, 4096)
                 if b"\n" in said:
-                    self.told.add(Means.FD)
+                    self._tell(Means.FD)
                 elif not said:
                     self.broken = "it closed the descriptor without a line end"
-        self._ring()
+                    self._ring()
 
     async def _hear_channel(self, channel: Channel) -> None:
         while True:
@@ -246,10 +268,15 @@ class Voice:
             if messages is None:
                 break
             if nodeipc.READY in messages:
-                self.told.add(Means.IPC)
-                self._ring()
+                self._tell(Means.IPC)
         if Means.IPC not in self.told:
             self.broken = self.broken or "it closed the IPC channel without process.send('ready')"
+            self._ring()
+
+    def _tell(self, sign: str) -> None:
+        if sign not in self.told:
+            self.told.add(sign)
+            self.on_told()
             self._ring()
 
     def _ring(self) -> None:
@@ -265,6 +292,10 @@ class Voice:
         if self._channel is not None:
             found.append((IPC, self._channel.fileno()))
         return found
+
+
+def _nothing() -> None:
+    pass
 
 
 def _nobody(_: str) -> None:

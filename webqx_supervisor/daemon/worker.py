@@ -102,6 +102,7 @@ class Worker(Place):
                 return self._could_not_start(str(error))
             self._resources.save()
         started = self.started
+        started.voice.on_told = self._resources.save
         started.voice.remark = lambda text: self._tell("notified", text, started.process.pid)
         async with trio.open_nursery() as listening:
             listening.start_soon(started.voice.listen)

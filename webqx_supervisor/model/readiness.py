@@ -41,6 +41,11 @@ class Check:
     fall: int = 3
 
     @property
+    def sign(self) -> str:
+        """What stands for this having been told."""
+        return f"log {self.pattern}" if self.means is Means.LOG else self.means
+
+    @property
     def is_asked(self) -> bool:
         """Whether it is asked again and again, instead of being told once."""
         return self.means in ASKED

@@ -121,14 +121,13 @@ class Output:
             streams = dict(known.streams) if known else {}
         return next((lines for name in ("err", "out") if (lines := _tail(streams, name))), [])
 
-    def expect(self, worker: str, pattern: re.Pattern[str]) -> trio.Event:
-        """Return what is set once a line of a worker has the pattern; call it before `attach`."""
-        event, token = trio.Event(), trio.lowlevel.current_trio_token()
-        expected = _Expected(pattern, lambda: _soon(token, event.set))
+    def expect(self, worker: str, pattern: re.Pattern[str], tell: Callable[[], None]) -> None:
+        """Call `tell`, from trio, once a line of a worker has the pattern; call before `attach`."""
+        token = trio.lowlevel.current_trio_token()
+        expected = _Expected(pattern, lambda: _soon(token, tell))
         with self._lock:
             owner = self._workers.setdefault(worker, _Worker())
             owner.expected = (*owner.expected, expected)
-        return event
 
     async def closed(self, worker: str) -> None:
         """Return when all that the worker printed is in its file.

@@ -36,11 +36,7 @@ class Snapshot:
     def marks(self, pid: int) -> list[str]:
         """Return the cookies in the environment of a process."""
         if pid not in self._marks:
-            self._marks[pid] = [
-                pair.partition(b"=")[2].decode("ascii", "replace")
-                for pair in table.environment(pid)
-                if pair.startswith(COOKIE_VARIABLE.encode() + b"=")
-            ]
+            self._marks[pid] = _marks(pid)
         return self._marks[pid]
 
 
@@ -107,12 +103,13 @@ def holds(leader: Identity, cookie: str, pid: int) -> bool:
 
     The leader counts even when it has ended: its pid is kept until somebody has waited for it.
     """
+    owner = table.entry(leader.pid)
+    recycled = owner is not None and owner.start_time != leader.start_time
     while (seen := table.entry(pid)) is not None and seen.start_time >= leader.start_time:
-        if pid == leader.pid:
-            return seen.start_time == leader.start_time
-        mark = f"{COOKIE_VARIABLE}={cookie}".encode()
-        if leader.pid in (seen.session, seen.group) or mark in table.environment(pid):
-            return True
+        if pid != leader.pid and (marks := _marks(pid)):
+            return cookie in marks
+        if leader.pid in (pid, seen.session, seen.group):
+            return not recycled
         pid = seen.parent
     return False
 
@@ -180,6 +177,14 @@ class _Tree:
         found = await trio.to_thread.run_sync(members, self._leader, self._cookie, known, snapshot)
         self._known.update(found)
         return found
+
+
+def _marks(pid: int) -> list[str]:
+    return [
+        pair.partition(b"=")[2].decode("ascii", "replace")
+        for pair in table.environment(pid)
+        if pair.startswith(COOKIE_VARIABLE.encode() + b"=")
+    ]
 
 
 def _is_root(
