@@ -12,6 +12,7 @@ from helpers import free_port
 from webqx_supervisor.daemon.entries import entry
 from webqx_supervisor.daemon.probe import Answer, Prober
 from webqx_supervisor.model.gateway import UpstreamState
+from webqx_supervisor.model.readiness import Check, Means, Readiness
 from webqx_supervisor.model.service import Health, Service, Stop
 from webqx_supervisor.model.status import WorkerState
 
@@ -139,6 +140,22 @@ async def test_with_a_path_it_is_asked_over_http_under_its_own_name(stage, nurse
     await prober.aclose()
     assert asked[0].startswith(b"GET /health HTTP/1.1\r\n")
     assert f"\r\nHost: localhost:{port}\r\n".encode() in asked[0]
+
+
+async def test_it_is_ready_as_the_service_says_that_has_it_asked_elsewhere(stage, listening):
+    port, side = free_port(), free_port()
+    await listening(port)
+    asked = Check(Means.TCP, port=side, interval=0.01, rise=2, fall=1)
+    remote = replace(standby(f"127.0.0.1:{port}"), readiness=Readiness(ready=asked))
+    async with supervised(remote, stage) as service:
+        await service.start()
+        (failed,) = await service.settle()
+        assert failed.reason == f"nobody accepts at 127.0.0.1:{side}"
+        scope = await listening(side)
+        await stage.until(lambda: failed.healthy)
+        scope.cancel()
+        await stage.until(lambda: not failed.healthy)
+        assert failed.reason == f"nobody accepts at 127.0.0.1:{side}"
 
 
 async def test_what_answers_badly_over_http_is_not_up(stage):

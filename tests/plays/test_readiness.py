@@ -288,6 +288,35 @@ health = { dump_signal = "SIGUSR1" }"""
     assert worker(project, "RUNNING")["pid"] == second
 
 
+def test_after_keeper_and_daemon_died_together_nobody_is_blamed_for_what_is_lost(project, app):
+    write(project, app(WATCHED.replace('say("WATCHDOG=1")', "pass")), 'watchdog = "2h"')
+    text = project.file.read_text()
+    project.write(
+        text
+        + """
+[services.late]
+command = ["sh", "-c", "while ! test -e go; do sleep 0.01; done; systemd-notify --ready; sleep 9"]
+ready = "notify"
+"""
+    )
+    start = project.popen("start")
+    helpers.until(lambda: project.run("status").returncode == 0)
+    first = worker(project, "RUNNING")["pid"]
+    late = helpers.until(lambda: project.pids("late")[0])
+    daemon = project.status()["daemon"]
+    for pid in (daemon["keeper_pid"], daemon["pid"]):
+        os.kill(pid, signal.SIGKILL)
+    abandon(start)
+    project.write(project.file.read_text().replace("2h", "100ms"))
+    (project.folder / "go").touch()
+    project.cli("start")
+    assert f"pid {late}" in " ".join(told(project, "exited"))
+    assert "was lost with the keeper" in project.cli("events")
+    assert project.workers("late")[0]["state"] == "RUNNING"
+    assert project.pids() == [first]
+    assert told(project, "hung") == []
+
+
 def test_one_may_take_itself_for_hung_and_set_its_own_watchdog(project, app):
     script = """
 say("READY=1")
