@@ -140,6 +140,30 @@ def test_an_event_says_when_who_and_what(service, instance, who):
     assert render.event(event) == f"2023-11-14T22:13:20Z  {who}  exited  pid 7 exited 1"
 
 
+def test_a_description_says_of_readiness_what_was_said():
+    check = {"means": "http", "path": "/live", "port": None, "fd": 0, "command": [], "fall": 3}
+    readiness = {"startup": None, "ready": None, "live": check, "watchdog": 30.0, "access": None}
+    service = {"command": ["x"], "depends_on": [], "readiness": readiness}
+    answer = {"service": service, "status": JOB, "events": []}
+
+    definition = click.unstyle(render.description(answer)).split("\n\n")[0]
+
+    assert definition.splitlines()[2:] == [
+        "readiness:",
+        "  live:",
+        "    means: http",
+        "    path: /live",
+        "    fall: 3",
+        "  watchdog: 30.0",
+    ]
+
+
+def test_a_worker_shows_what_it_waits_for_and_what_it_says():
+    worker = {**JOB["workers"][0], "reason": "waits for READY=1 since 2 s", "status_text": "warm"}
+    shown = click.unstyle(render.workers([{**JOB, "workers": [worker]}]))
+    assert shown.splitlines()[2] == '  waits for READY=1 since 2 s; says "warm"'
+
+
 def test_a_description_holds_definition_workers_and_events():
     answer = {
         "service": {

@@ -99,7 +99,8 @@ async def test_what_was_said_is_known_to_whoever_takes_over():
 
 async def test_one_whose_channel_is_lost_can_no_more_say_that_it_is_ready_and_needs_not_go_on():
     lost = Voice.adopt(spoken(EVERYTHING), "c0", {})
-    assert "lost with the keeper" in lost.broken
+    assert "lost with the keeper" in lost.broken["ipc"]
+    assert lost.broken.keys() == {"ipc", "fd"}
     assert not lost.watchdog
     assert not lost.notifies
 

@@ -239,6 +239,19 @@ stop = { shutdown_with_message = true }
     assert "disconnected" not in log
 
 
+def test_one_that_lets_go_of_a_channel_that_is_for_its_stop_alone_may_be_ready(project):
+    (project.folder / "app.js").write_text("process.disconnect(); setInterval(() => {}, 1000);")
+    project.write("""
+[services.api]
+command = "node app.js"
+ready = { command = "sleep 0.3" }
+stop = { shutdown_with_message = true }
+""").cli("start")
+    project.all_running(1)
+    project.cli("stop", "api")
+    assert "killed by SIGTERM" in project.cli("events")
+
+
 def test_a_node_program_that_ignores_its_channel_may_end(project):
     (project.folder / "app.js").write_text('process.send("ready"); setTimeout(() => {}, 100);')
     project.write("""

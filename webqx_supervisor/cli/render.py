@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 NOTHING = "-"
+CHECKS = ("startup", "ready", "live")
 COLORS = {
     "RUNNING": "green",
     "STARTING": "yellow",
@@ -66,6 +67,8 @@ def description(answer: Mapping[str, Any]) -> str:
     needs = [f"{name} ({condition})" for name, condition in answer["service"]["depends_on"]]
     command = shlex.join(answer["service"]["command"])
     definition = {**answer["service"], "command": command, "depends_on": needs}
+    if "readiness" in definition:
+        definition["readiness"] = _what_counts(definition["readiness"])
     blocks = [tree(definition), services([answer["status"]])]
     if answer["status"]["workers"]:
         blocks.append(workers([answer["status"]]))
@@ -231,6 +234,15 @@ def _daemon(row: Mapping[str, Any]) -> str:
         f"daemon  pid {row['pid']}, up {duration(row['uptime_s'])}, webqx-sv {row['version']}, "
         f"{row['file']}"
     )
+
+
+def _what_counts(readiness: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is not said, and of each check what has no meaning there."""
+    said = {key: item for key, item in readiness.items() if item}
+    return {
+        key: {name: each for name, each in item.items() if each} if key in CHECKS else item
+        for key, item in said.items()
+    }
 
 
 def _leaf(value: Any) -> str:

@@ -44,7 +44,7 @@ class Start:
         limit = self._worker.service.health.start_timeout
         with trio.move_on_after(limit) as scope:
             await either(self._pass_all, lambda: self._until_broken(scope))
-            return f"never ready: {self._voice.broken}" if self._voice.broken else ""
+            return f"never ready: {self._broken}" if self._broken else ""
         last = f" ({self._last_answer})" if self._last_answer else ""
         waited = f": waited for {self._awaited}{last}" if self._awaited else ""
         return f"not ready within {limit:g} s{waited}"
@@ -78,8 +78,14 @@ class Start:
     async def _until_broken(self, scope: trio.CancelScope) -> None:
         """Return when it can never be ready; grant it the time that it asks for meanwhile."""
         await either(
-            lambda: self._voice.until(lambda: self._voice.broken), lambda: self._voice.grant(scope)
+            lambda: self._voice.until(lambda: self._broken), lambda: self._voice.grant(scope)
         )
+
+    @property
+    def _broken(self) -> str:
+        """Why it will never give a sign that it has to; "" while it may."""
+        signs = (check.sign for check in self._worker.service.readiness.awaited)
+        return next((self._voice.broken[each] for each in signs if each in self._voice.broken), "")
 
     def _wait_for(self, what: str) -> None:
         self._awaited, self._last_answer = what, ""

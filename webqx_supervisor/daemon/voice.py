@@ -49,9 +49,9 @@ class Voice:
         self.told: set[str] = set()
         """The signs of readiness that it has given."""
         self.status = ""
-        self.reloading = self.stopping = self.triggered = False
-        self.broken = ""
-        """Why it can never say that it is ready; "" while it can."""
+        self.stopping = self.triggered = False
+        self.broken: dict[str, str] = {}
+        """Of the signs that it can give no more, why."""
         self.watchdog = self._given_watchdog = watchdog
         self.heard_at = 0.0
         self.extended = 0.0
@@ -83,7 +83,7 @@ class Voice:
         )
         for means, name in ((Means.NOTIFY, NOTIFY), (Means.FD, PIPE), (Means.IPC, IPC)):
             if said.awaits(means) and not fds[name]:
-                voice.broken = "what it would tell it over was lost with the keeper"
+                voice.broken[means] = "what it would tell it over was lost with the keeper"
         return voice
 
     @property
@@ -227,10 +227,8 @@ class Voice:
         """Take in what a notice says."""
         now = trio.current_time()
         if notice.ready:
-            self.reloading = False
             self._tell(Means.NOTIFY)
         if notice.reloading:
-            self.reloading = True
             self.remark("it reloads by itself (RELOADING=1)")
         if notice.status is not None:
             self.status = notice.status
@@ -251,15 +249,14 @@ class Voice:
 
     async def _hear_pipe(self, pipe: int) -> None:
         """Wait for a line end, s6's way; it stays open, so that nobody dies who writes more."""
-        while Means.FD not in self.told and not self.broken:
+        while self._may_tell(Means.FD):
             await trio.lowlevel.wait_readable(pipe)
             with suppress(BlockingIOError):
                 said = os.read(pipe, 4096)
                 if b"\n" in said:
                     self._tell(Means.FD)
                 elif not said:
-                    self.broken = "it closed the descriptor without a line end"
-                    self._ring()
+                    self._cannot_tell(Means.FD, "it closed the descriptor without a line end")
 
     async def _hear_channel(self, channel: Channel) -> None:
         while True:
@@ -269,15 +266,21 @@ class Voice:
                 break
             if nodeipc.READY in messages:
                 self._tell(Means.IPC)
-        if Means.IPC not in self.told:
-            self.broken = self.broken or "it closed the IPC channel without process.send('ready')"
-            self._ring()
+        if self._may_tell(Means.IPC):
+            self._cannot_tell(Means.IPC, "it closed the IPC channel without process.send('ready')")
 
     def _tell(self, sign: str) -> None:
         if sign not in self.told:
             self.told.add(sign)
             self.on_told()
             self._ring()
+
+    def _may_tell(self, sign: str) -> bool:
+        return sign not in self.told and sign not in self.broken
+
+    def _cannot_tell(self, sign: str, reason: str) -> None:
+        self.broken[sign] = reason
+        self._ring()
 
     def _ring(self) -> None:
         self._alarm.set()

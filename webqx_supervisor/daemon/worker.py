@@ -170,15 +170,12 @@ class Worker(Place):
         """Stop signal, grace, kill: the whole tree. `verdict` says why, for the exit's text."""
         self._verdict = verdict
         stop = self.service.stop
-        identity, cookie, number = (
-            started.process.identity,
-            started.cookie,
-            signal.Signals[stop.signal],
-        )
+        identity, cookie = started.process.identity, started.cookie
         if stop.shutdown_with_message and started.voice.shut_down():
             await self._in_its_grace(started, started.process.wait)
             await tree.kill_leftovers(identity, cookie)
             return
+        number = signal.Signals[stop.signal]
         limit = trio.CancelScope(deadline=trio.current_time() + stop.grace)
         await either(
             lambda: tree.end(identity, cookie, number, limit), lambda: started.voice.grant(limit)
