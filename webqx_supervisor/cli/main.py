@@ -12,6 +12,7 @@ from webqx_supervisor.model.errors import ConfigError, WebqxError
 HOMES = {
     "start": "manage",
     "status": "show",
+    "top": "top.verb",
     "logs": "logs",
     "reload": "manage",
     "scale": "manage",
