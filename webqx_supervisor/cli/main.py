@@ -13,6 +13,7 @@ HOMES = {
     "start": "manage",
     "status": "show",
     "top": "top.verb",
+    "dashboard": "dashboard",
     "logs": "logs",
     "reload": "manage",
     "scale": "manage",
