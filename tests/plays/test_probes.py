@@ -158,6 +158,25 @@ live = {{ command = ["sh", "-c", "echo $WEBQX_SV_PID >> asked"], {FAST} }}"""
     assert set(asked.read_text().split()) == {str(project.pids()[0])}
 
 
+def test_what_has_no_port_for_requests_may_be_asked_on_another(project, app):
+    project.write(f"""
+[services.api]
+command = "{app}"
+env = {{ PORT = "{project.port}" }}
+ready = {{ http = "/fit", port = {project.port}, {FAST}, fall = 1 }}
+live = {{ tcp = {project.port}, {FAST} }}
+""").cli("start")
+    (pid,) = project.pids()
+    (project.folder / "fit-1").touch()
+    helpers.until(lambda: not project.workers()[0]["healthy"])
+    assert project.pids() == [pid]
+    os.kill(pid, signal.SIGSTOP)  # its port accepts, by the kernel
+    (project.folder / "fit-1").unlink()
+    os.kill(pid, signal.SIGCONT)
+    helpers.until(lambda: project.workers()[0]["healthy"])
+    assert project.pids() == [pid]
+
+
 def test_an_apply_changes_probes_without_touching_a_process(project, app):
     project.service(app).cli("start")
     pids = project.pids()

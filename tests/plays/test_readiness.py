@@ -153,6 +153,21 @@ def test_each_kind_is_heard_by_the_next_daemon_when_one_dies_in_the_midst_of_a_s
     assert not helpers.is_running(pid)
 
 
+def test_what_was_heard_before_is_not_waited_for_again_by_the_next_daemon(project):
+    write(
+        project,
+        ["sh", "-c", "systemd-notify --ready; sleep 1000"],
+        'startup = "notify"\nready = { command = "test -e is-up" }',
+    )
+    start = starting(project)
+    pid = worker(project)["pid"]
+    helpers.until(lambda: "`test -e is-up`" in worker(project)["reason"])
+    kill_the_daemon(project)
+    (project.folder / "is-up").touch()
+    assert worker(project, "RUNNING")["pid"] == pid
+    abandon(start)
+
+
 def test_a_reload_onto_one_that_is_never_ready_keeps_the_old_one(project, app):
     more = 'ready = "notify"\nhealth = { start_timeout = "300ms" }'
     write(project, app("once('go')\nsay('READY=1')\ntime.sleep(1000)"), more)
@@ -205,13 +220,19 @@ def test_the_tree_of_a_command_that_takes_too_long_is_killed(project):
 def test_what_a_worker_says_of_itself_is_shown_and_outlives_the_daemon(project, app):
     write(
         project,
-        app("say('READY=1', 'STATUS=indexing 3 of 7', 'MAINPID=1')\ntime.sleep(1000)"),
+        app(
+            "say('READY=1', 'STATUS=indexing 3 of 7', 'MAINPID=1')\n"
+            "say('RELOADING=1')\ntime.sleep(1000)"
+        ),
         'ready = "notify"',
     )
     project.cli("start")
     helpers.until(lambda: worker(project)["status_text"] == "indexing 3 of 7")
     assert 'says "indexing 3 of 7"' in project.cli("describe", "api")
-    assert any("MAINPID=1 is ignored" in text for text in told(project, "notified"))
+    remarks = helpers.until(lambda: len(found := told(project, "notified")) == 2 and found)
+    assert "MAINPID=1 is ignored" in remarks[0]
+    assert remarks[1] == "it reloads by itself (RELOADING=1)"
+    assert worker(project)["healthy"]
     pid = worker(project)["pid"]
     kill_the_daemon(project)
     assert worker(project, "RUNNING")["status_text"] == "indexing 3 of 7"

@@ -295,7 +295,6 @@ class Worker(Place):
         where = f" on port {self.port}" if self.port is not None else ""
         kind = "started" if self.service.kind is Kind.TASK else "ready"
         self._tell(kind, f"pid {self.pid}{where} after {uptime:.2f} s", self.pid)
-        self._resources.save()  # now: what has told it is heard once, and not by the next daemon
 
     def judged(self, *, healthy: bool, reason: str) -> None:
         """Take in the verdict of the live probes: in the rotation, or out of it."""

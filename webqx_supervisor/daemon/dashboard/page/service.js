@@ -85,7 +85,7 @@ class View {
   row(worker) {
     const well = worker.state === "RUNNING" && worker.healthy;
     const name = `${this.name}:${worker.instance}`;
-    const cells = [name, badge(worker.state, worker.healthy), worker.pid ?? "–", worker.port ?? worker.remote ?? "–", worker.pid ? duration(worker.uptime_s) : "–", worker.restarts, percent(worker.cpu_percent), bytes(worker.rss_bytes), worker.in_flight, worker.requests, worker.reason];
+    const cells = [name, badge(worker.state, worker.healthy), worker.pid ?? "–", worker.port ?? worker.remote ?? "–", worker.pid ? duration(worker.uptime_s) : "–", worker.restarts, percent(worker.cpu_percent), bytes(worker.rss_bytes), worker.in_flight, worker.requests, [worker.reason, worker.status_text].filter(Boolean).join("; ")];
     return el("tr", { class: well ? "" : "ill", "data-worker": name }, cells.map((cell, at) => el("td", { "data-title": TITLES[at] }, typeof cell === "object" ? cell : String(cell))));
   }
 
