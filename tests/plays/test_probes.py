@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
@@ -41,6 +42,7 @@ while "NOTIFY_SOCKET" in os.environ:
         os._exit(0)
     time.sleep(0.01)
 """
+needs_node = pytest.mark.skipif(not shutil.which("node"), reason="needs node")
 FAST = 'interval = "50ms", timeout = "5s"'
 
 
@@ -237,6 +239,7 @@ cluster.fork().on("exit", () => {
 """
 
 
+@needs_node
 def test_node_keeps_its_channel_from_its_children_and_over_a_dead_daemon(project):
     (project.folder / "app.js").write_text(NODE)
     project.write("""
@@ -258,6 +261,7 @@ stop = { shutdown_with_message = true }
     assert "disconnected" not in log
 
 
+@needs_node
 def test_one_that_lets_go_of_a_channel_that_is_for_its_stop_alone_may_be_ready(project):
     (project.folder / "app.js").write_text("process.disconnect(); setInterval(() => {}, 1000);")
     project.write("""
@@ -271,6 +275,7 @@ stop = { shutdown_with_message = true }
     assert "killed by SIGTERM" in project.cli("events")
 
 
+@needs_node
 def test_a_node_program_that_ignores_its_channel_may_end(project):
     (project.folder / "app.js").write_text('process.send("ready"); setTimeout(() => {}, 100);')
     project.write("""

@@ -2,8 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
-import subprocess
+import socket
 
 import helpers
 import pytest
@@ -48,6 +49,20 @@ KINDS = {
     ),
     "ipc": (["node", "ready.js"], 'ready = "ipc"', "process.send('ready')"),
 }
+
+
+def needs(program):
+    return pytest.mark.skipif(not shutil.which(program), reason=f"needs {program}")
+
+
+each_kind = pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=needs({"notify": "systemd-notify"}.get(kind, words[0][0])))
+        for kind, words in KINDS.items()
+    ],
+)
+needs_systemd_notify = needs("systemd-notify")
 
 
 @pytest.fixture
@@ -104,7 +119,7 @@ def kill_the_daemon(project):
     helpers.until(lambda: project.run("status").returncode == 0)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 def test_each_kind_holds_a_start_and_a_reload_until_it_is_so(project, app, kind):
     command, ready, awaited = KINDS[kind]
     write(project, command, ready)
@@ -134,7 +149,7 @@ def test_each_kind_holds_a_start_and_a_reload_until_it_is_so(project, app, kind)
     assert second["pid"] != first["pid"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 def test_each_kind_is_heard_by_the_next_daemon_when_one_dies_in_the_midst_of_a_start(
     project, app, kind
 ):
@@ -153,6 +168,7 @@ def test_each_kind_is_heard_by_the_next_daemon_when_one_dies_in_the_midst_of_a_s
     assert not helpers.is_running(pid)
 
 
+@needs_systemd_notify
 def test_what_was_heard_before_is_not_waited_for_again_by_the_next_daemon(project):
     write(
         project,
@@ -169,11 +185,12 @@ def test_what_was_heard_before_is_not_waited_for_again_by_the_next_daemon(projec
 
 
 def test_a_reload_onto_one_that_is_never_ready_keeps_the_old_one(project, app):
-    more = 'ready = "notify"\nhealth = { start_timeout = "300ms" }'
-    write(project, app("once('go')\nsay('READY=1')\ntime.sleep(1000)"), more)
+    command = app("once('go')\nsay('READY=1')\ntime.sleep(1000)")
+    write(project, command, 'ready = "notify"')
     (project.folder / "go").touch()
     project.cli("start")
     (project.folder / "go").unlink()
+    write(project, command, 'ready = "notify"\nhealth = { start_timeout = "300ms" }').cli("apply")
     pids = project.pids()
     said = project.cli("reload", code=1)
     assert "not ready within 0.3 s: waited for READY=1" in said
@@ -195,8 +212,7 @@ def test_one_that_closes_its_descriptor_has_failed_at_once(project):
 def test_a_command_that_fails_says_so_and_writes_nothing_to_the_log(project):
     more = """ready = { command = ["sh", "-c", "yes | head -c 100000; echo $NOTE >&2; exit 3"] }
 env = { NOTE = "no table yet" }
-health = { start_timeout = "1s" }
-restart = { limit = 1, first_delay = "1h" }"""
+health = { start_timeout = "2s" }"""
     write(project, ["sh", "-c", "echo mine; sleep 1000"], more)
     start = project.popen("start")
     helpers.until(lambda: project.run("status").returncode == 0)
@@ -245,10 +261,10 @@ def test_who_is_not_of_the_tree_is_not_heard(project, app):
     start = starting(project)
     line = helpers.until(lambda: project.cli("logs", "api"))
     address = line.split()[-1]
-    subprocess.run(
-        ["systemd-notify", "--ready"], env=os.environ | {"NOTIFY_SOCKET": address}, check=True
-    )
-    helpers.until(lambda: told(project, "notified"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stranger:
+        stranger.sendto(b"READY=1", "\0" + address[1:])
+    (remark,) = helpers.until(lambda: told(project, "notified"))
+    assert f"pid {os.getpid()} has notified" in remark
     assert worker(project)["state"] == "STARTING"
     abandon(start)
 
@@ -309,6 +325,7 @@ health = { dump_signal = "SIGUSR1" }"""
     assert worker(project, "RUNNING")["pid"] == second
 
 
+@needs_systemd_notify
 def test_after_keeper_and_daemon_died_together_nobody_is_blamed_for_what_is_lost(project, app):
     write(project, app(WATCHED.replace('say("WATCHDOG=1")', "pass")), 'watchdog = "2h"')
     text = project.file.read_text()
@@ -369,18 +386,17 @@ while True:
     time.sleep(1000)
 """
     more = """ready = "notify"
-health = { start_timeout = "500ms" }
-stop = { grace = "500ms" }"""
+health = { start_timeout = "3s" }
+stop = { grace = "3s" }"""
     write(project, app(script), more)
     start = starting(project)
-    helpers.until(lambda: worker(project)["uptime_s"] > 1)
+    helpers.until(lambda: worker(project)["uptime_s"] > 4)
     (project.folder / "go").touch()
     finish(start)
     pid = worker(project)["pid"]
     stop = project.popen("stop", "api")
-    worker(project, "STOPPING")
-    with pytest.raises(subprocess.TimeoutExpired):
-        stop.wait(1)
+    begun = worker(project, "STOPPING")["uptime_s"]
+    helpers.until(lambda: worker(project)["uptime_s"] > begun + 4)
     (project.folder / "leave").touch()
     finish(stop)
     assert f"pid {pid} exited 0" in project.cli("events")

@@ -10,7 +10,7 @@ import trio
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.core.checks import command_pause
 from webqx_supervisor.daemon import hooks, launch
-from webqx_supervisor.daemon.environment import Gifts
+from webqx_supervisor.daemon.environment import Gifts, filled
 from webqx_supervisor.daemon.launch import Resources, Sink
 from webqx_supervisor.daemon.probe import Answer
 from webqx_supervisor.model.errors import CannotStart
@@ -84,7 +84,7 @@ async def _run(check: Check, worker: Asked, resources: Resources) -> Answer:
     except CannotStart as error:
         return Answer(None, str(error))
     ended, lines = await hooks.until_over(started, check.timeout, quiet)
-    words = f"`{' '.join(check.command)}`"
+    words = f"`{' '.join(filled(check.command, worker.service, worker.instance, worker.port))}`"
     if ended is None:
         return Answer(None, f"{words} was not done within {check.timeout:g} s")
     said = ": ".join([f"{words} {ended}", *lines[-1:]])

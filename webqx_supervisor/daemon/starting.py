@@ -1,11 +1,13 @@
 """From a process's birth to its being ready: what it has to pass, and in which time."""
 
+from dataclasses import replace
 from typing import Protocol
 
 import trio
 
 from webqx_supervisor.core.checks import wanted
 from webqx_supervisor.daemon import checks
+from webqx_supervisor.daemon.environment import filled
 from webqx_supervisor.daemon.launch import Resources, Started
 from webqx_supervisor.daemon.race import either
 from webqx_supervisor.model.readiness import Check, Means
@@ -65,13 +67,14 @@ class Start:
             await self._resources.prober.until_ready(worker.port, worker.service.health)
 
     async def _pass(self, check: Check) -> None:
-        self._wait_for(wanted(check, self._worker.port))
+        worker = self._worker
+        command = filled(check.command, worker.service, worker.instance, worker.port)
+        self._wait_for(wanted(replace(check, command=command), worker.port))
         if check.is_asked:
-            await checks.until_good(check, self._worker, self._resources, self._note)
+            await checks.until_good(check, worker, self._resources, self._note)
         elif check.means is Means.PORT:
-            port = self._worker.port
-            assert port is not None, "a service that waits for its port has one"
-            await self._resources.prober.until_ready(port, Health())
+            assert worker.port is not None, "a service that waits for its port has one"
+            await self._resources.prober.until_ready(worker.port, Health())
         else:
             await self._voice.until_told(check)
 
