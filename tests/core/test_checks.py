@@ -1,7 +1,11 @@
+import json
+
 import pytest
 
 from webqx_supervisor.core.checks import command_pause, wanted
+from webqx_supervisor.model.codec import from_plain, to_plain
 from webqx_supervisor.model.readiness import Access, Check, Means, Readiness
+from webqx_supervisor.model.service import Service
 
 
 @pytest.mark.parametrize(
@@ -42,6 +46,20 @@ def test_a_command_is_run_less_often_the_longer_it_fails_and_never_less_than_by_
 )
 def test_a_worker_has_a_socket_where_something_needs_one(said, access):
     assert said.notify is access
+
+
+def test_what_is_wanted_can_be_written_down_and_read_again():
+    said = Readiness(
+        startup=Check(Means.LOG, pattern="x"),
+        live=Check(Means.COMMAND, command=("a", "b"), timeout=0.5),
+        watchdog=1.5,
+        access=Access.MAIN,
+    )
+    api = Service("api", ("x",), "/", readiness=said)
+    plain = json.loads(json.dumps(to_plain(api)))
+    assert from_plain(Service, plain) == api
+    del plain["readiness"]  # by an older version
+    assert from_plain(Service, plain).readiness == Readiness()
 
 
 def test_only_a_new_process_sees_what_it_is_born_with():

@@ -17,7 +17,7 @@ from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.readiness import Check, Means
 from webqx_supervisor.model.service import Logs, Service
 from webqx_supervisor.process.lines import Origin
-from webqx_supervisor.process.readiness import accepts, pause
+from webqx_supervisor.process.readiness import accepts, pause, until_accepting
 
 
 class Asked(Protocol):
@@ -51,6 +51,10 @@ async def until_good(
 ) -> None:
     """Ask a worker that starts until it is `rise` times good in a row; tell each bad answer."""
     began, good = trio.current_time(), 0
+    port = check.port or worker.port
+    if check.means is Means.HTTP and port is not None:  # a connection costs less than a request
+        note(f"port {port} is closed")
+        await until_accepting(port)
     while True:
         answer = await ask(check, worker, resources)
         good = good + 1 if answer.ok else 0
