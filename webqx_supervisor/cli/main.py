@@ -14,6 +14,7 @@ HOMES = {
     "status": "show",
     "top": "top.verb",
     "dashboard": "dashboard",
+    "alerts": "alerts",
     "logs": "logs",
     "reload": "manage",
     "scale": "manage",

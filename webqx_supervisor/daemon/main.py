@@ -21,6 +21,7 @@ from webqx_supervisor.control.server import serve
 from webqx_supervisor.core.reconcile import Change
 from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
+from webqx_supervisor.daemon.alerts import watch_over
 from webqx_supervisor.daemon.compile import compile_apart
 from webqx_supervisor.daemon.credentials import CredentialStore
 from webqx_supervisor.daemon.dashboard.door import Door
@@ -106,6 +107,7 @@ class Daemon:
         self._services = Services(asked.config, resources, self._sockets)
         before = self._saved.pauses if self._saved.boot_id == boot_id() else ()
         self.pauses = Pauses(self._registry, lambda: self._services.config, before)
+        self.alerts = watch_over(self._services, resources.counts, self._registry, places)
         self._dashboard = Door(
             lambda: self._services.config.dashboard,
             Sessions(places.sessions),
@@ -173,6 +175,7 @@ class Daemon:
             doors.start_soon(self._replace_old_proxies)
             doors.start_soon(self._sockets.keep_trying)
             doors.start_soon(self._dashboard.run, handlers.handle, survey.take)
+            doors.start_soon(self.alerts.run)
             doors.start_soon(self._mind_folder, doors, handlers)
             self._store.notify(b"READY=1")
             self._registry.tell("started", f"daemon pid {os.getpid()}")
