@@ -25,6 +25,8 @@ HOMES = {
     "events": "show",
     "why": "show",
     "check": "check",
+    "startup": "boot.verbs",
+    "unstartup": "boot.verbs",
     "hash-password": "passwords",
 }
 """The module of each verb, in the order of --help; only the one that is needed is imported."""

@@ -33,6 +33,7 @@ def start(services: tuple[str, ...], foreground: bool, file: Path, as_json: bool
     places = locate(file)
     if foreground:
         launch.resume(places)
+        launch.await_turn(places)
     from webqx_supervisor.config.compiler import compile_file  # heavy, and not needed to resume
 
     config = compile_file(file)
