@@ -50,7 +50,7 @@ class Cron:
         old = [each for each in self.found(boot.file) if each != path]
         after = before
         for each in old:
-            after = rules.without_line(after, _name_of(each))
+            after = rules.without_line(after, self.name_of(each))
         after = rules.with_line(after, boot.name, self._line(boot.name))
         if _replace(before, after):
             report.done.append("added a line to the crontab: it is run at every boot")
@@ -63,12 +63,22 @@ class Cron:
         """Take back what `install` did. Raises WebqxError."""
         report.by.append("cron")
         before = crontab()
-        if _replace(before, rules.without_line(before, _name_of(path))):
+        if _replace(before, rules.without_line(before, self.name_of(path))):
             report.done.append("removed the line from the crontab")
         files.remove(path, report)
         files.remove(_log(path), report)
         with suppress(OSError):  # others may have theirs in it
             self.folder.rmdir()
+
+    def programs(self, path: Path) -> tuple[str, ...]:
+        """Return what a script of ours starts."""
+        return rules.programs((files.read(path) or b"").decode(errors="replace"))
+
+    @staticmethod
+    def name_of(script: Path) -> str:
+        """Return the daemon's name."""
+        before, _, after = NAME.partition("{}")
+        return script.name.removeprefix(before).removesuffix(after)
 
     def _script(self, boot: Boot) -> str:
         try:
@@ -131,11 +141,6 @@ def _run(words: list[str], given: str = "") -> subprocess.CompletedProcess[str]:
 
 def _log(script: Path) -> Path:
     return script.with_suffix(".log")
-
-
-def _name_of(script: Path) -> str:
-    before, _, after = NAME.partition("{}")
-    return script.name.removeprefix(before).removesuffix(after)
 
 
 def _file_of(content: bytes) -> str | None:

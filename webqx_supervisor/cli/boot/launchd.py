@@ -61,6 +61,14 @@ class Launchd:
         """Say whether launchd has this job."""
         return self._launchctl("print", f"{self.domain}/{plist.removesuffix(rules.SUFFIX)}")[0]
 
+    def is_enabled(self, path: Path) -> bool:
+        """Say whether launchd would take it up: it does so with all that is there."""
+        return path.exists()
+
+    def programs(self, path: Path) -> tuple[str, ...]:
+        """Return what a property list of ours starts."""
+        return rules.programs(files.read(path) or b"")
+
     def start(self, path: Path) -> None:
         """Have launchd take up the job, which starts it. Raises WebqxError."""
         well, said = self._launchctl("bootstrap", self.domain, str(path))

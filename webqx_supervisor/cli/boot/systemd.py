@@ -60,7 +60,7 @@ class Systemd:
             self._enable(path, report)
             if not self.system:
                 self._linger(report)
-        elif not self._link(path).is_symlink():
+        elif not self.is_enabled(path):
             verb = self.command("enable", path.name)
             report.to_do.append((verb, "it was not enabled; what does that"))
         self.tell(report)
@@ -90,6 +90,14 @@ class Systemd:
         return done is not None and done.stdout.strip() in (
             *("active", "activating", "deactivating", "reloading"),
         )
+
+    def is_enabled(self, path: Path) -> bool:
+        """Say whether a unit of ours is started at boot."""
+        return self._link(path).is_symlink()
+
+    def programs(self, path: Path) -> tuple[str, ...]:
+        """Return what a unit of ours starts."""
+        return rules.programs((files.read(path) or b"").decode(errors="replace"))
 
     def do(self, verb: str, unit: str) -> None:
         """Have systemctl do something that may take its time. Raises WebqxError."""

@@ -2,6 +2,7 @@
 
 import plistlib
 from typing import Any
+from xml.parsers.expat import ExpatError
 
 from webqx_supervisor.model.boot import Boot
 
@@ -39,16 +40,21 @@ def plist(boot: Boot, log: str) -> bytes:
 
 def file_of(text: bytes) -> str | None:
     """Return the services.toml that a property list of ours is for; None: it is not of ours."""
-    try:
-        job = plistlib.loads(text)
-    except (ValueError, plistlib.InvalidFileException):
-        return None
-    if not isinstance(job, dict) or not str(job.get("Label", "")).startswith(PREFIX):
-        return None
-    words = job.get("ProgramArguments", [])
-    return str(words[-1]) if words[-2:-1] == ["-c"] else None
+    words = _words(text)
+    return words[-1] if words[-2:-1] == ["-c"] else None
 
 
 def programs(text: bytes) -> tuple[str, ...]:
-    """Return the program that it starts."""
-    return tuple(plistlib.loads(text).get("ProgramArguments", [])[:1])
+    """Return the program that one of ours starts."""
+    return tuple(_words(text)[:1])
+
+
+def _words(text: bytes) -> list[str]:
+    """Return the command of a property list of ours, nothing of another."""
+    try:
+        job = plistlib.loads(text)
+    except (ValueError, ExpatError):
+        return []
+    if not isinstance(job, dict) or not str(job.get("Label", "")).startswith(PREFIX):
+        return []
+    return [str(word) for word in job.get("ProgramArguments", [])]
