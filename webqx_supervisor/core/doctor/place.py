@@ -37,7 +37,7 @@ def pidfd(*, works: bool) -> Finding:
 
 
 def sock_diag(*, works: bool) -> Finding:
-    """Judge whether the kernel tells what a dead worker had read; see sock_diag(7)."""
+    """Judge whether the kernel tells what a dead worker had not read."""
     if works:
         return Finding("kernel", Level.OK, "it tells what a dead worker had not read (sock_diag)")
     text = "a sandbox forbids sock_diag(7): a POST whose worker died is never tried elsewhere"
