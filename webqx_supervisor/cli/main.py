@@ -25,6 +25,7 @@ HOMES = {
     "events": "show",
     "why": "show",
     "check": "check",
+    "init": "init",
     "doctor": "doctor.verb",
     "startup": "boot.verbs",
     "unstartup": "boot.verbs",
