@@ -127,6 +127,14 @@ def test_a_unit_whose_program_is_gone(folder, monkeypatch):
     assert levels == ["problem"]
 
 
+def test_a_unit_of_a_project_that_was_moved(folder):
+    units = folder / "home" / ".config" / "systemd" / "user"
+    units.mkdir(parents=True)
+    (units / "webqx-sv-old.service").write_text("# services.toml: /gone/services.toml\n")
+    (finding,) = of(doctor(0), "boot")
+    assert "unstartup -c /gone/services.toml" in finding["remedy"]
+
+
 def test_a_crontab_without_its_line(folder, monkeypatch):
     script = folder / "home" / ".config" / "webqx-sv" / "boot-x.sh"
     script.parent.mkdir(parents=True)

@@ -37,6 +37,7 @@ def test_every_missing_promise_is_named_off_linux():
         (place.boot("/u", enabled=True, missing=("/gone",)), Level.PROBLEM),
         (place.boot("/u", enabled=False, missing=()), Level.WARNING),
         (place.boot("/u", enabled=True, missing=()), Level.OK),
+        (place.left_over("/u", "/gone"), Level.WARNING),
         (place.linger("ada", yes=True), Level.OK),
         (place.linger("ada", yes=False), Level.WARNING),
     ],

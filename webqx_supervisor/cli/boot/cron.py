@@ -37,7 +37,11 @@ class Cron:
 
     def found(self, file: str) -> list[Path]:
         """Return the scripts that startup has written for a services.toml."""
-        return files.of_file(self.folder, NAME.format("*"), file, _file_of)
+        return [path for path, owner in self.ours() if owner == file]
+
+    def ours(self) -> list[tuple[Path, str]]:
+        """Return all scripts that startup has written, each with its services.toml."""
+        return files.ours(self.folder, NAME.format("*"), _file_of)
 
     def install(self, boot: Boot, report: Report, *, enable: bool = True) -> None:
         """Write the script and have the crontab run it. Raises WebqxError."""

@@ -54,9 +54,10 @@ def remove(path: Path, report: Report) -> None:
     report.done.append(f"removed {path}")
 
 
-def of_file(folder: Path, pattern: str, owner: str, file_of: FileOf) -> list[Path]:
-    """Return the files of a folder that startup has written for the services.toml `owner`."""
-    return [path for path in sorted(folder.glob(pattern)) if file_of(read(path) or b"") == owner]
+def ours(folder: Path, pattern: str, file_of: FileOf) -> list[tuple[Path, str]]:
+    """Return the files of a folder that startup has written, each with its services.toml."""
+    owned = ((path, file_of(read(path) or b"")) for path in sorted(folder.glob(pattern)))
+    return [(path, owner) for path, owner in owned if owner is not None]
 
 
 def _check_owner(path: Path, found: str | None, owner: str) -> None:

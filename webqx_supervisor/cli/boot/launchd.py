@@ -35,7 +35,11 @@ class Launchd:
 
     def found(self, file: str) -> list[Path]:
         """Return the property lists that startup has written for a services.toml."""
-        return files.of_file(self.folder, f"{rules.PREFIX}*{rules.SUFFIX}", file, rules.file_of)
+        return [path for path, owner in self.ours() if owner == file]
+
+    def ours(self) -> list[tuple[Path, str]]:
+        """Return all property lists that startup has written, each with its services.toml."""
+        return files.ours(self.folder, f"{rules.PREFIX}*{rules.SUFFIX}", rules.file_of)
 
     def install(self, boot: Boot, report: Report, *, enable: bool = True) -> None:
         """Write it; launchd reads its folders at the next boot or login. Raises WebqxError."""

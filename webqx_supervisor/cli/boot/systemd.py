@@ -45,8 +45,11 @@ class Systemd:
 
     def found(self, file: str) -> list[Path]:
         """Return the units that startup has written for a services.toml."""
-        pattern = f"{rules.PREFIX}*{rules.SUFFIX}"
-        return files.of_file(self.units, pattern, file, _file_of)
+        return [path for path, owner in self.ours() if owner == file]
+
+    def ours(self) -> list[tuple[Path, str]]:
+        """Return all units that startup has written, each with its services.toml."""
+        return files.ours(self.units, f"{rules.PREFIX}*{rules.SUFFIX}", _file_of)
 
     def install(self, boot: Boot, report: Report, *, enable: bool) -> None:
         """Write the unit, remove those of earlier names, enable it."""
@@ -77,7 +80,7 @@ class Systemd:
             return
         self._remove(path, report)
         self.tell(report)
-        if not self.system and not list(self.units.glob(f"{rules.PREFIX}*{rules.SUFFIX}")):
+        if not self.system and not self.ours():
             self._linger_no_more(report)
 
     def command(self, *words: str) -> str:

@@ -134,12 +134,15 @@ def boot(subject: Subject) -> Iterator[Finding]:
     owner = os.path.abspath(subject.file)  # noqa: PTH100 - links are not followed, as startup does
     found = False
     for way in (Systemd(system=False), Systemd(system=True), Launchd(system=False), Cron()):
-        for path in way.found(owner):
+        for path, whose in way.ours():
+            if whose != owner:
+                if not Path(whose).exists():
+                    yield place.left_over(str(path), whose)
+                continue
             found = True
-            gone = [] if Path(owner).exists() else [owner]
-            gone += [program for program in way.programs(path) if not Path(program).exists()]
+            gone = tuple(each for each in (owner, *way.programs(path)) if not Path(each).exists())
             enabled = _has_line(path) if isinstance(way, Cron) else way.is_enabled(path)
-            yield place.boot(str(path), enabled=enabled, missing=tuple(gone))
+            yield place.boot(str(path), enabled=enabled, missing=gone)
             if isinstance(way, Systemd) and not way.system:
                 yield place.linger(me(), yes=(LINGERING / me()).exists())
     if not found and not subject.absent:

@@ -113,6 +113,13 @@ def boot(starter: str, *, enabled: bool, missing: tuple[str, ...]) -> Finding:
     return Finding("boot", Level.OK, starter)
 
 
+def left_over(starter: str, file: str) -> Finding:
+    """Say that something would start a project that is no longer where it was."""
+    text = f"{starter} starts {file}, which is gone"
+    remedy = f"webqx-sv unstartup -c {file}; where it is now, webqx-sv startup"
+    return Finding("boot", Level.WARNING, text, remedy)
+
+
 def linger(user: str, *, yes: bool) -> Finding:
     """Judge whether the user's manager lives without a login."""
     if yes:
