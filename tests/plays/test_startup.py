@@ -184,6 +184,20 @@ def test_a_unit_that_is_started_beside_a_daemon_waits_for_its_end(machine, proje
     assert machine.shows("NRestarts") == "0"
 
 
+def test_a_project_that_was_moved(machine, project):
+    project.cli("startup", "--system")
+    place = project.folder / "new"
+    place.mkdir()
+    project.file = project.file.rename(place / project.file.name)
+    machine.ask("start", machine.name, code=1)
+    assert machine.shows("ExecMainStatus") == "78"
+    assert machine.shows("NRestarts") == "0"
+    project.cli("unstartup", "--system")  # by the path where it was
+    assert list(machine.systemd.units.glob("**/webqx-sv-*")) == []
+    project.cli("startup", "--system", "--now", "-c", str(project.file))
+    assert "RUNNING" in project.cli("status", "-c", str(project.file))
+
+
 def test_unstartup_leaves_what_runs_its_unit(machine, project):
     project.cli("startup", "--system", "--now")
     pids = [worker["pid"] for worker in project.all_running(2)]

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import subprocess
 import sys
 
 import pytest
@@ -30,6 +32,23 @@ def test_it_is_written_enabled_and_told(run, units, program):
     for words in (f"wrote {unit}", "enabled", "linger", "PATH will be the one of now"):
         assert words in said
     assert "systemctl --user start webqx-sv-clinic.service" in said
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd is installed")
+@pytest.mark.parametrize("scope", ["user", "system"])
+def test_systemd_analyze_has_no_word_to_say(run, units, file, scope, monkeypatch):
+    odd = file.parent / "100% $HOME 'a' \"b\" \\c;d"
+    odd.mkdir()
+    file.rename(odd / file.name)
+    monkeypatch.setenv("PATH", str(odd), prepend=":")
+    words = ["--system", "--user", "root"] if scope == "system" else []
+    unit = odd / "webqx-sv-clinic.service"
+    unit.write_text(run("startup", "systemd", "--print", *words, at=odd / file.name))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/tmp")  # there must be one
+    verify = ["systemd-analyze", "verify", f"--{scope}", "--man=no", str(unit)]
+    done = subprocess.run(verify, capture_output=True, text=True, check=False)
+    ours = [line for line in done.stderr.splitlines() if unit.name in line]  # not the machine's
+    assert (done.returncode, ours) == (0, [])
 
 
 def test_a_second_time_changes_nothing(run, units):

@@ -134,6 +134,13 @@ def test_the_python_of_the_project():
     assert only(recognise(project)).command.startswith(".venv/bin/python -m gunicorn")
 
 
+@pytest.mark.parametrize(
+    ("lock", "run"), [("uv.lock", "uv run python"), ("poetry.lock", "poetry run python")]
+)
+def test_the_python_of_a_manager(lock, run):
+    assert only(recognise(folder(lock, manage__py=DJANGO))).command.startswith(f"{run} manage.py")
+
+
 def test_fastapi_and_its_kin():
     service = only(recognise(folder(app___main__py="api: FastAPI = FastAPI()\n")))
     assert service.command == "python3 -m uvicorn app.main:api --host 127.0.0.1 --port {port}"

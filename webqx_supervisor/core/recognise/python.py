@@ -7,6 +7,11 @@ from webqx_supervisor.model.draft import Draft, DraftService
 
 REQUIREMENTS = ("requirements.txt", "pyproject.toml", "Pipfile", "requirements/base.txt")
 VENVS = (".venv/bin", "venv/bin", "env/bin")
+MANAGERS = (
+    ("uv.lock", "uv run python"),
+    ("poetry.lock", "poetry run python"),
+    ("Pipfile.lock", "pipenv run python"),
+)
 _SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE['\"],\s*['\"](?P<package>[\w.]+)\.settings")
 _ASGI = re.compile(
     r"^(?P<name>\w+)(?::[^=\n]+)?\s*=\s*(?P<kind>FastAPI|Starlette|Quart)\(", re.MULTILINE
@@ -69,9 +74,10 @@ def _draft(folder: Folder, kind: str, why: str, words: str, *hints: str) -> Draf
 
 
 def _python(folder: Folder) -> str:
-    """Return the Python that has the project's packages."""
+    """Return what runs the Python that has the project's packages."""
     found = folder.has(*(f"{place}/python" for place in VENVS))
-    return found or "python3"
+    manager = next((run for lock, run in MANAGERS if lock in folder.files), "python3")
+    return found or manager
 
 
 def _module(path: str) -> str:
