@@ -184,6 +184,24 @@ def test_a_unit_that_is_started_beside_a_daemon_waits_for_its_end(machine, proje
     assert machine.shows("NRestarts") == "0"
 
 
+def test_a_new_path_is_taken_over_without_a_stop(machine, project):
+    project.cli("startup", "--system", "--now")
+    project.all_running(2)
+    project.env["PATH"] = f"/opt/node-99:{os.environ['PATH']}"
+    said = project.cli("startup", "--system")
+    assert "upgrade && " in said
+    with load(project.listen, "keep", "close") as clients:
+        wait_for_answers(clients, 3)
+        project.cli("upgrade")
+        project.cli("reload")
+        wait_for_answers(clients, 3)
+    assert failures(clients) == []
+    for pid in project.pids():
+        environ = [*machine.systemd.inside, "cat", f"/proc/{pid}/environ"]
+        held = subprocess.run(environ, capture_output=True, check=True).stdout
+        assert f"PATH={project.env['PATH']}".encode() in held.split(b"\0")
+
+
 def test_a_project_that_was_moved(machine, project):
     project.cli("startup", "--system")
     place = project.folder / "new"

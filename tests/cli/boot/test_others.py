@@ -18,6 +18,22 @@ def test_cron(run, home, with_cron):
     assert "nothing to take back" in run("unstartup")
 
 
+def test_one_alone_starts_it(run, home, with_cron, monkeypatch, tmp_path, program):
+    run("startup", "cron")
+    program("systemctl", "exit 1")
+    monkeypatch.setattr(systemd, "BOOTED", tmp_path)
+    said = run("startup", "systemd")
+    assert "removed the line from the crontab" in said
+    assert not with_cron.exists()
+    assert not (home / ".config" / "webqx-sv").exists()
+    run("startup", "cron")
+    assert not list((home / ".config" / "systemd").rglob("webqx-sv-*"))
+
+
+def test_cron_says_how_to_start_now(run, file, with_cron):
+    assert f"start -c {file}" in run("startup")
+
+
 def test_a_crontab_that_was_not_there_is_gone_again(run, with_cron):
     run("startup")
     assert with_cron.exists()

@@ -204,8 +204,11 @@ def test_without_root_the_system_is_out_of_reach(run, units, monkeypatch):
     assert "startup --system --user root" in said
 
 
-def test_a_unit_of_the_system_is_named_where_the_users_is_missing(run, units):
+def test_a_unit_of_the_system_is_named_beside_the_users(run, units, file):
     run("startup", "--system", "--user", "root")
-    assert "unstartup --system" in run("unstartup")
+    assert f"unstartup -c {file} --system" in run("unstartup")
+    said = run("startup")
+    assert "system/webqx-sv-clinic.service starts it as well" in said
+    run("unstartup")
     run("unstartup", "--system")
     assert "nothing to take back" in run("unstartup", "--system")

@@ -1,6 +1,7 @@
 """The verbs `startup` and `unstartup`: who starts the daemon at boot, and what was done for it."""
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from webqx_supervisor.cli.boot.systemd import Systemd
 from webqx_supervisor.cli.hints import command
 from webqx_supervisor.cli.options import call, file_option, json_option
 from webqx_supervisor.config.files import locate
+from webqx_supervisor.model.boot import Boot
 from webqx_supervisor.model.errors import UsageError, WebqxError
 
 Way = Systemd | Launchd | Cron
@@ -76,14 +78,14 @@ def startup(as_json: bool, **words: Any) -> None:
     _need_root(asked.system, ["startup", *asked.again(), "-c", config.file])
     report = Report()
     way.install(boot, report, enable=asked.enable)
+    _take_the_place_of_others(way, boot.file, report)
     if user == "root":
         report.notes.append("it runs as root; `--user NAME` has it run as somebody else")
     report.notes.append(_about_path(boot.environment))
-    mine = user in ("", wanted.me())
     if asked.now:
-        _start_now(way, boot.name, asked.file if mine else None, report)
+        _start_now(way, boot, asked.file, report)
     else:
-        _tell_how_to_start(way, boot.name, asked.file if mine else None, report)
+        _tell_how_to_start(way, boot, asked.file, report)
     click.echo(render.as_json(report.as_data()) if as_json else report.as_text())
 
 
@@ -95,12 +97,7 @@ def startup(as_json: bool, **words: Any) -> None:
 def unstartup(system: bool, now: bool, file: Path, as_json: bool) -> None:
     """Take back what startup did for this services.toml, and nothing else."""
     owner = os.path.abspath(file)  # noqa: PTH100 - links are not followed, see default_daemon_name
-    ways: Sequence[Way] = (
-        [Systemd(system=True), Launchd(system=True)]
-        if system
-        else [Systemd(system=False), Launchd(system=False), Cron()]
-    )
-    found = [(way, path) for way in ways for path in way.found(owner)]
+    found = [(way, path) for way in _ways(system=system) for path in way.found(owner)]
     if found:
         _need_root(system, ["unstartup", *(["--now"] if now else []), "-c", owner])
     report = Report()
@@ -110,7 +107,7 @@ def unstartup(system: bool, now: bool, file: Path, as_json: bool) -> None:
         way.uninstall(path, report)
     if not found:
         report.done.append(f"nothing starts {owner} at boot: there is nothing to take back")
-        _tell_of_the_others(owner, report, system=system)
+    _tell_of_the_others(owner, report, system=system)
     click.echo(render.as_json(report.as_data()) if as_json else report.as_text())
 
 
@@ -144,6 +141,13 @@ def _check_usage(asked: Asked, by: str) -> None:
         raise UsageError("cron starts it at boot only; `webqx-sv start` starts it now")
 
 
+def _ways(*, system: bool) -> list[Way]:
+    """Return everybody who may start a daemon for the system, or for this user."""
+    if system:
+        return [Systemd(system=True), Launchd(system=True)]
+    return [Systemd(system=False), Launchd(system=False), Cron()]
+
+
 def _found_here() -> str | None:
     if _is_macos():
         return "launchd"
@@ -172,18 +176,17 @@ def _about_path(environment: Sequence[tuple[str, str]]) -> str:
     )
 
 
-def _start_now(way: Way, name: str, file: Path | None, report: Report) -> None:
+def _start_now(way: Way, boot: Boot, file: Path, report: Report) -> None:
     """Start the daemon by who starts it at boot; one of this user that runs is stopped before."""
-    path = way.path(name)
+    path = way.path(boot.name)
     if isinstance(way, Cron):
         return
     if way.is_active(path.name):
         report.done.append(f"{path.name} runs already")
         return
-    places = locate(file) if file else None
-    if file and places and launch.answers(places):
+    if _runs(boot, file):
         call(file, "POST", "/stop", {"services": ()})
-        launch.until_gone(places)
+        launch.until_gone(locate(file))
         report.done.append("stopped the daemon that ran by itself")
     if isinstance(way, Systemd):
         way.do("start", path.name)
@@ -192,14 +195,16 @@ def _start_now(way: Way, name: str, file: Path | None, report: Report) -> None:
     report.done.append(f"started {path.name}")
 
 
-def _tell_how_to_start(way: Way, name: str, file: Path | None, report: Report) -> None:
+def _tell_how_to_start(way: Way, boot: Boot, file: Path, report: Report) -> None:
     """Say what to do for that it runs now. A daemon that runs is left alone."""
-    path = way.path(name)
+    path = way.path(boot.name)
     if isinstance(way, Cron):
-        return
-    if way.is_active(path.name):
-        report.notes.append("it runs, and what was written counts from its next start on")
-    elif file and launch.answers(locate(file)):
+        if not _runs(boot, file):
+            report.to_do.append((command("start", file), "to start it now"))
+    elif way.is_active(path.name):
+        take_over = f"{command('upgrade', file)} && {command('reload', file)}"
+        report.to_do.append((take_over, "it runs, as it was started. To have it as it is now"))
+    elif _runs(boot, file):
         report.notes.append("a daemon runs, kept by a keeper of its own until the next boot")
         system = " --system" if way.system else ""
         hand_over = f"{command('startup', file)}{system} --now"
@@ -208,6 +213,11 @@ def _tell_how_to_start(way: Way, name: str, file: Path | None, report: Report) -
         report.to_do.append((way.command("start", path.name), "to start it now"))
     else:
         report.to_do.append((f"launchctl bootstrap {way.domain} {path}", "to start it now"))
+
+
+def _runs(boot: Boot, file: Path) -> bool:
+    """Say whether a daemon runs that this user can see: another one's has its state elsewhere."""
+    return boot.user in ("", wanted.me()) and launch.answers(locate(file))
 
 
 def _stop_now(way: Way, path: Path, report: Report) -> None:
@@ -220,14 +230,22 @@ def _stop_now(way: Way, path: Path, report: Report) -> None:
     report.done.append(f"stopped {path.name}")
 
 
+def _take_the_place_of_others(way: Way, owner: str, report: Report) -> None:
+    """Have one alone start the daemon: two would meet at the next boot."""
+    system = not isinstance(way, Cron) and way.system
+    for other in _ways(system=system):
+        if type(other) is not type(way):
+            for path in other.found(owner):
+                other.uninstall(path, report)
+    _tell_of_the_others(owner, report, system=system)
+
+
 def _tell_of_the_others(owner: str, report: Report, *, system: bool) -> None:
-    """Say so when it is the other manager that starts it."""
-    there = [
-        path
-        for other in (Systemd(system=not system), Launchd(system=not system))
-        for path in other.found(owner)
-    ]
-    for path in there:
-        words = ["unstartup", *([] if system else ["--system"]), "-c", owner]
-        how = wanted.as_root(words) if not system else "webqx-sv unstartup"
-        report.to_do.append((how, f"but {path} does; to remove that"))
+    """Say so when the system starts it, while this is about the user, or the other way round."""
+    for other in _ways(system=not system):
+        for path in other.found(owner):
+            words = ["unstartup", "-c", owner]
+            how = shlex.join(["webqx-sv", *words])
+            if not system:
+                how = wanted.as_root([*words, "--system"])
+            report.to_do.append((how, f"{path} starts it as well; to remove that"))
