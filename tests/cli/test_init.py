@@ -110,6 +110,12 @@ def test_a_name_that_cannot_be_written(folder):
     assert "cannot write" in init("--command", "true", "-c", name, code=1)
 
 
+def test_a_repository_for_many(folder):
+    (folder / "apps" / "api" / "app").mkdir(parents=True)
+    (folder / "apps" / "api" / "app" / "main.py").write_text("app = FastAPI()\n")
+    assert 'cwd = "apps/api"' in init("--print")
+
+
 def test_what_is_large_or_no_text_is_passed_by(folder):
     (folder / "a.py").write_bytes(b"app = FastAPI()\n\xff")
     (folder / "b.py").write_text("app = FastAPI()\n" + "#" * module.LARGEST_TEXT)

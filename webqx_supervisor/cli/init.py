@@ -16,7 +16,7 @@ from webqx_supervisor.model.errors import ConfigError, WebqxError
 MOST_FILES = 20_000
 MOST_TEXTS = 500
 LARGEST_TEXT = 256 * 1024
-DEEPEST = 3
+DEEPEST = 4
 TEXTS = (".py", ".js", ".mjs", ".cjs", ".ts", ".json", ".txt", ".toml", ".rb", ".go", ".mod")
 NAMES = ("Procfile", "Gemfile", "Pipfile")
 SKIPPED = frozenset(("node_modules", "__pycache__", "vendor", "site-packages", "target"))

@@ -222,6 +222,24 @@ def test_a_folder_of_projects():
     assert "(backend)" in draft.kind
 
 
+def test_a_repository_for_many():
+    text = package(name="api", scripts={"start": "node x.js"})
+    draft = recognise(
+        folder(
+            "apps/web/dist/index.html",
+            package__json=package(workspaces=["packages/*"]),
+            packages___api___package__json=text,
+        )
+    )
+    assert [(each.name, each.cwd) for each in draft.services] == [("api", "packages/api")]
+    assert [each.folder for each in draft.files] == ["apps/web/dist"]
+
+
+def test_a_site_in_a_folder_of_folders():
+    assert [each.folder for each in recognise(folder("a/b/index.html")).files] == ["a/b"]
+    assert [each.folder for each in recognise(folder("a/index.html")).files] == ["a"]
+
+
 def test_two_of_a_name_get_a_number():
     text = json.dumps({"apps": [{"name": "x", "script": "a"}, {"name": "x", "script": "b"}]})
     draft = recognise(folder(ecosystem__json=text))

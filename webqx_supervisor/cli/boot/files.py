@@ -1,6 +1,7 @@
 """The files that startup writes: never over what is somebody else's, nothing touched twice."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from webqx_supervisor.cli.boot.report import Report
@@ -56,8 +57,13 @@ def remove(path: Path, report: Report) -> None:
 
 def ours(folder: Path, pattern: str, file_of: FileOf) -> list[tuple[Path, str]]:
     """Return the files of a folder that startup has written, each with its services.toml."""
-    owned = ((path, file_of(read(path) or b"")) for path in sorted(folder.glob(pattern)))
-    return [(path, owner) for path, owner in owned if owner is not None]
+    found = []
+    for path in sorted(folder.glob(pattern)):
+        with suppress(WebqxError):  # what cannot be read is not this user's
+            owner = file_of(read(path) or b"")
+            if owner is not None:
+                found.append((path, owner))
+    return found
 
 
 def _check_owner(path: Path, found: str | None, owner: str) -> None:

@@ -28,15 +28,18 @@ def recognise(folder: Folder) -> Draft | None:
     own = _own(folder)
     if own is not None and own.services:
         return _with_own_names(own)
-    parts = [(part, _own(folder.below(part))) for part in folder.parts()]
-    found = [(part, draft) for part, draft in parts if draft is not None]
-    if any(draft.services for _, draft in found):  # its pages are among them
-        return _with_own_names(_together(found))
-    if own is not None:
-        return own
-    if any(_runs(draft) for _, draft in found):
-        return _together(found)
-    return found[0][1] if found else None
+    inner = [(part, folder.below(part)) for part in folder.parts()]
+    # Of a repository for many, as packages/api and apps/web.
+    deeper = [(f"{part}/{one}", below.below(one)) for part, below in inner for one in below.parts()]
+    drafts = [own] if own is not None else []
+    for level in (inner, deeper):
+        found = [(part, draft) for part, at in level if (draft := _own(at)) is not None]
+        if any(draft.services for _, draft in found):  # its pages are among them
+            return _with_own_names(_together(found))
+        if any(_runs(draft) for _, draft in found):
+            drafts.append(_together(found))
+        drafts += [draft for _, draft in found]
+    return next((draft for draft in drafts if _runs(draft)), drafts[0] if drafts else None)
 
 
 def _runs(draft: Draft) -> bool:
