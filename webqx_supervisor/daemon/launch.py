@@ -11,8 +11,8 @@ from types import MappingProxyType
 import trio
 
 from webqx_supervisor.control.fdstore import FdStore
-from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.core.ports import LAST_PORT
+from webqx_supervisor.daemon.environment import environment, filled
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
@@ -22,7 +22,6 @@ from webqx_supervisor.model.service import LogStreams, Service
 from webqx_supervisor.process import portowner, spawn
 from webqx_supervisor.process.lines import Origin
 from webqx_supervisor.process.output import Output
-from webqx_supervisor.process.tree import COOKIE_VARIABLE
 
 STREAMS = ("out", "err")
 LAST_WORDS = 1.0
@@ -107,9 +106,9 @@ async def begin(
     try:
         process = await spawn.start(
             spawn.Launch(
-                command=tuple(_filled(word, service, instance, port) for word in command),
+                command=filled(command, service, instance, port),
                 cwd=service.cwd,
-                env={**_environment(service, instance, port, cookie), **extra},
+                env={**environment(service, instance, port, cookie), **extra},
                 stdout=pipes["out"][1],
                 stderr=pipes["err"][1],
             )
@@ -159,19 +158,3 @@ def _pipes() -> dict[str, tuple[int, int]]:
                 os.close(end)
         raise CannotStart(f"no pipe for its output: {error.strerror}") from error
     return pipes
-
-
-def _filled(text: str, service: Service, instance: int, port: int | None) -> str:
-    return fill(text, service=service.name, instance=instance, port=port)
-
-
-def _environment(service: Service, instance: int, port: int | None, cookie: str) -> dict[str, str]:
-    env = {key: value for key, value in os.environ.items() if not key.startswith("WEBQX_SV_")}
-    env.pop("NOTIFY_SOCKET", None)  # ours to the keeper, not the worker's
-    env |= {key: _filled(value, service, instance, port) for key, value in service.env}
-    if port is not None:
-        env["PORT"] = str(port)
-    env["WEBQX_SV_SERVICE"] = service.name
-    env["WEBQX_SV_INSTANCE"] = str(instance)
-    env[COOKIE_VARIABLE] = cookie
-    return env

@@ -23,6 +23,8 @@ from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
 from webqx_supervisor.daemon.compile import compile_apart
 from webqx_supervisor.daemon.credentials import CredentialStore
+from webqx_supervisor.daemon.dashboard.door import Door
+from webqx_supervisor.daemon.dashboard.sessions import Sessions
 from webqx_supervisor.daemon.entries import entry
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.handlers import Handlers, Pulse
@@ -90,9 +92,9 @@ class Daemon:
             prober=self._prober,
             logs=places.logs,
             idle=lambda upstream: self._proxies.idle(upstream),  # noqa: PLW0108 - comes later
-            traffic=lambda upstream: self._proxies.traffic(upstream),  # noqa: PLW0108
-            counts=lambda: self._proxies.counts(),  # noqa: PLW0108
-            silence=lambda upstream: self._proxies.silence(upstream),  # noqa: PLW0108
+            traffic=lambda upstream: self._proxies.figures.traffic(upstream),  # noqa: PLW0108
+            counts=lambda: self._proxies.figures.counts(),  # noqa: PLW0108
+            silence=lambda upstream: self._proxies.figures.silence(upstream),  # noqa: PLW0108
             save=self._save,
             evidence=Evidence(self._registry, places.deaths),
         )
@@ -105,6 +107,13 @@ class Daemon:
         self._services = Services(asked.config, resources, self._sockets)
         before = self._saved.pauses if self._saved.boot_id == boot_id() else ()
         self.pauses = Pauses(self._registry, lambda: self._services.config, before)
+        self._dashboard = Door(
+            lambda: self._services.config.dashboard,
+            Sessions(places.sessions),
+            self._registry,
+            self._store,
+        )
+        self._dashboard.adopt(self._inherited)
         self._proxies = Proxies(
             self._table,
             self._sockets,
@@ -171,6 +180,7 @@ class Daemon:
             doors.start_soon(self._start_wanted, orders)
             doors.start_soon(self._replace_old_proxies)
             doors.start_soon(self._sockets.keep_trying)
+            doors.start_soon(self._dashboard.run, handlers.handle, survey.take)
             doors.start_soon(self._mind_folder, doors, handlers)
             self._store.notify(b"READY=1")
             self._registry.tell("started", f"daemon pid {os.getpid()}")
@@ -271,6 +281,10 @@ class Daemon:
             wanted.write(self._places.wanted, wanted.Wanted(self._services.config))
             self._save()
             return changes, failures
+
+    async def invite(self) -> str:
+        """Return an address that lets a browser in to the dashboard. Raises WebqxError."""
+        return await self._dashboard.invite()
 
     async def in_force(self) -> None:
         """Return when every proxy follows what is wanted now, or within 5 s."""

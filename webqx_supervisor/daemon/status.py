@@ -67,7 +67,7 @@ class Survey:
 
     async def take(self) -> Status:
         """Return what is seen now; asks the proxies for their figures."""
-        reports = {report.pid: report for report in await self._proxies.reports()}
+        reports = {report.pid: report for report in await self._proxies.figures.reports()}
         counts = [count for report in reports.values() for count in report.counts]
         config = self._services.config
         status = Status(

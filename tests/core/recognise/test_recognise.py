@@ -148,6 +148,17 @@ def test_fastapi_and_its_kin():
     assert "Starlette" in recognise(folder(main__py="x = Starlette(debug=True)")).kind
 
 
+def test_an_application_with_requirements_of_its_own_is_a_project_of_its_own():
+    app = "app = FastAPI()\n"
+    draft = recognise(folder("back/requirements.txt", back___main__py=app))
+    assert (only(draft).cwd, only(draft).command.split()[3]) == ("back", "main:app")
+    assert only(recognise(folder(back___main__py=app))).command.split()[3] == "back.main:app"
+    assert (
+        only(recognise(folder(src___app___main__py=app))).command.split()[3] == "src.app.main:app"
+    )
+    assert only(recognise(folder(a___b___c___main__py=app))).cwd == "a/b"
+
+
 def test_flask():
     service = only(recognise(folder(app__py="web = Flask(__name__)\n")))
     assert service.command == "python3 -m flask --app app:web run --host 127.0.0.1 --port {port}"

@@ -1,6 +1,7 @@
 """Django, FastAPI, Flask and their kin, under the server that the project itself asks for."""
 
 import re
+from collections.abc import Iterator
 
 from webqx_supervisor.core.recognise.folder import Folder, service_name
 from webqx_supervisor.model.draft import Draft, DraftService
@@ -41,9 +42,8 @@ def django(folder: Folder) -> Draft | None:
 
 def asgi(folder: Folder) -> Draft | None:
     """Recognise FastAPI, Starlette and Quart by the file that makes the application."""
-    for path, text in folder.ending(".py"):
-        found = None if _SKIPPED.search(path) else _ASGI.search(text)
-        if found:
+    for path, text in _sources(folder):
+        if found := _ASGI.search(text):
             where = f"{_module(path)}:{found['name']}"
             words = f"-m uvicorn {where} --host {_ADDRESS} --port {{port}}"
             return _draft(folder, f"a {found['kind']} application", path, words)
@@ -52,8 +52,8 @@ def asgi(folder: Folder) -> Draft | None:
 
 def flask(folder: Folder) -> Draft | None:
     """Recognise Flask by the file that makes the application."""
-    for path, text in folder.ending(".py"):
-        found = None if _SKIPPED.search(path) else _FLASK.search(text)
+    for path, text in _sources(folder):
+        found = _FLASK.search(text)
         if not found:
             continue
         where = f"{_module(path)}:{found['name']}"
@@ -64,6 +64,15 @@ def flask(folder: Folder) -> Draft | None:
         hint = f"This is Flask's server for development; for more, gunicorn {where}"
         return _draft(folder, "a Flask application", path, words, hint)
     return None
+
+
+def _sources(folder: Folder) -> Iterator[tuple[str, str]]:
+    """Yield what may make the application: near the top, no test, and no project of its own."""
+    for path, text in folder.ending(".py"):
+        part, _, inner = path.removeprefix("src/").partition("/")
+        own = any(f"{part}/{name}" in folder.files for name in REQUIREMENTS)
+        if "/" not in inner and not own and not _SKIPPED.search(path):
+            yield path, text
 
 
 def _draft(folder: Folder, kind: str, why: str, words: str, *hints: str) -> Draft:
