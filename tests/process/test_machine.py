@@ -1,3 +1,4 @@
+import ctypes
 import os
 import sys
 import time
@@ -70,3 +71,12 @@ def test_folders_are_counted_up_to_a_number(tmp_path):
     assert machine.folders_below([str(tmp_path)], 100) == 5
     assert machine.folders_below([str(tmp_path), str(tmp_path)], 3) == 3
     assert machine.folders_below([str(tmp_path / "none")], 3) == 0
+
+
+@linux
+def test_instances_of_inotify_are_counted():
+    instance = ctypes.CDLL(None).inotify_init()
+    try:
+        assert machine.inotify_instances() > 0
+    finally:
+        os.close(instance)

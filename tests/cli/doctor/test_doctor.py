@@ -112,10 +112,12 @@ def test_a_disk_that_is_full(folder, monkeypatch):
 def test_too_many_folders_to_watch(folder, monkeypatch):
     (folder / "src" / "deep").mkdir(parents=True)
     (folder / "services.toml").write_text('[services.api]\ncommand = "true"\nwatch = ["src"]\n')
-    limit = {"/proc/sys/fs/inotify/max_user_watches": 1}
-    monkeypatch.setattr(machine, "number", limit.get)
-    (finding,) = of(doctor(1), "watch")
-    assert "more than 1 folders" in finding["text"]
+    limits = {f"/proc/sys/fs/inotify/max_user_{what}": 1 for what in ("watches", "instances")}
+    monkeypatch.setattr(machine, "number", limits.get)
+    monkeypatch.setattr(machine, "inotify_instances", lambda: 1)
+    folders, instances = of(doctor(1), "watch")
+    assert "more than 1 folders" in folders["text"]
+    assert "1 of the 1 inotify instances" in instances["text"]
 
 
 def test_a_unit_whose_program_is_gone(folder, monkeypatch):

@@ -49,6 +49,11 @@ def test_watches(folders, more, level):
     assert ("more than" in finding.text) == more
 
 
+def test_instances_of_inotify():
+    assert limits.watchers(100, 28, 128) is None
+    assert limits.watchers(100, 29, 128).level is Level.PROBLEM
+
+
 def test_what_logs_may_take():
     assert limits.logs_at_most(config(logs=Logs(max_size=10, keep=2))) == 2 * 10 * 3
     assert limits.logs_at_most(config(logs=Logs(output=LogOutput.JOURNALD))) == 0

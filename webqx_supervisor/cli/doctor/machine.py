@@ -77,11 +77,17 @@ def cgroup(_: Subject) -> Iterator[Finding]:
 
 
 def watches(subject: Subject) -> Iterator[Finding]:
-    """Count the folders that `watch` watches, where inotify does it."""
+    """Compare what `watch` watches with what inotify allows, where it is inotify that does it."""
     services = subject.config.services if subject.config else ()
     paths = [path for service in services for path in service.watch.paths]
     limit = machine.number("/proc/sys/fs/inotify/max_user_watches")
-    if paths and limit is not None:
-        most = min(limit, MOST_FOLDERS) + 1
-        folders = machine.folders_below(paths, most)
-        yield limits.watches(min(folders, most - 1), limit, more=folders == most)
+    if not paths or limit is None:
+        return
+    most = min(limit, MOST_FOLDERS) + 1
+    folders = machine.folders_below(paths, most)
+    yield limits.watches(min(folders, most - 1), limit, more=folders == most)
+    instances = machine.number("/proc/sys/fs/inotify/max_user_instances")
+    if subject.status is None and instances is not None:  # else those are in use already
+        wanted = sum(bool(service.watch.paths) for service in services)
+        found = limits.watchers(machine.inotify_instances(), wanted, instances)
+        yield from () if found is None else (found,)

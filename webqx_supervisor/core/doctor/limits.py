@@ -72,6 +72,20 @@ def watches(folders: int, limit: int, *, more: bool) -> Finding:
     )
 
 
+def watchers(used: int, wanted: int, limit: int) -> Finding | None:
+    """Judge the instances of inotify(7): those in use by this user, those that are to come."""
+    if used + wanted <= limit:
+        return None
+    return Finding(
+        "watch",
+        Level.PROBLEM,
+        f"{used} of the {limit} inotify instances of this user are in use, and `watch` needs "
+        f"{wanted}",
+        "echo fs.inotify.max_user_instances=1024 | sudo tee /etc/sysctl.d/94-webqx-sv.conf && "
+        "sudo sysctl --system",
+    )
+
+
 def logs_at_most(config: Config) -> int:
     """Return how many octets the log files may come to be, uncompressed."""
     each = (
