@@ -130,7 +130,8 @@ def test_systemd_finds_no_fault_with_the_unit(machine, project):
 
 def test_a_daemon_that_hangs_is_killed_and_nobody_notices(machine, project):
     project.cli("startup", "--system")
-    machine.change("WatchdogSec=2s")
+    log = project.folder / "unit.log"
+    machine.change(f"WatchdogSec=2s\nStandardError=append:{log}")
     machine.ask("start", machine.name)
     workers = project.all_running(2)
     before = project.status()["daemon"]["pid"]
@@ -143,6 +144,7 @@ def test_a_daemon_that_hangs_is_killed_and_nobody_notices(machine, project):
     assert failures(clients) == []
     assert project.pids() == [worker["pid"] for worker in workers]
     assert machine.shows("NRestarts") == "1"
+    assert "Fatal Python error: Aborted" in log.read_text()  # and where it was
 
 
 def test_a_daemon_that_is_well_is_left_alone_by_the_watchdog(machine, project):

@@ -5,9 +5,7 @@ import pwd
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
-from webqx_supervisor.config.files import locate
 from webqx_supervisor.model.boot import Boot
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import UsageError, WebqxError
@@ -89,15 +87,6 @@ def as_root(words: list[str]) -> str:
     # sudo puts a PATH of its own in place of the user's, which would end up in the unit.
     path = f"PATH={os.environ.get('PATH', os.defpath)}"
     return shlex.join(["sudo", "env", path, *_carried_by_sudo(), *command(), *words])
-
-
-def is_here(file: Path) -> bool:
-    """Say whether a services.toml is there to be located at all."""
-    try:
-        locate(file)
-    except WebqxError:
-        return False
-    return True
 
 
 def _carried_by_sudo() -> list[str]:
