@@ -25,8 +25,8 @@ from webqx_supervisor.model.errors import WebqxError
 
 START_DEADLINE = 30.0
 STOP_DEADLINE = 60.0
-PAUSE = 0.02
-"""Between two looks; all in seconds."""
+PAUSE, LONG_PAUSE = 0.02, 0.2
+"""Between two looks, where it takes a moment and where it may take days; all in seconds."""
 LAST_WORDS = 20
 """How many lines of the daemon's log are shown when it dies at its start."""
 
@@ -96,7 +96,7 @@ def await_turn(places: Places) -> None:
     fdstore.FdStore(os.environ["NOTIFY_SOCKET"]).notify(f"STATUS={wait}".encode())
     sys.stderr.write(f"{wait} (webqx-sv stop)\n")
     while is_held(places.lock):
-        time.sleep(PAUSE)
+        time.sleep(LONG_PAUSE)
 
 
 def answers(places: Places) -> bool:
