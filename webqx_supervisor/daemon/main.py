@@ -75,6 +75,7 @@ class Daemon:
         self._saved = journal.read(places.journal)
         self._adopting = True  # until then the journal of the daemon before counts
         self._store = fdstore.FdStore()
+        self._watchdog = fdstore.watchdog()
         self._store.recall({fdstore.LOCK: lock, **self._inherited})
         self._folder = StateFolder(places, self._store, lock[0] if lock else None)
         self._registry = Registry()
@@ -136,6 +137,7 @@ class Daemon:
             for pipe in self._inherited.pop("orphans", []):
                 workers.start_soon(self._orphans.listen, pipe)
             workers.start_soon(self._credentials.run)
+            workers.start_soon(self._sign_of_life)
             await workers.start(self._services.run)
             self._services.recall(adoption.orders())
             await adoption.workers(self._services, self._resources)
@@ -159,6 +161,12 @@ class Daemon:
         self._places.journal.unlink(missing_ok=True)
         if self._renewal.by_systemd:  # which may outlive us, and starts another one some day
             self._store.remove(fdstore.LOCK)
+
+    async def _sign_of_life(self) -> None:
+        """Tell systemd that this loop turns, to the very end, if it wants to know (WatchdogSec)."""
+        while self._watchdog is not None:
+            self._store.notify(b"WATCHDOG=1")
+            await trio.sleep(self._watchdog)
 
     async def _open_doors(self, orders: Sequence[journal.Order]) -> None:
         """Answer commands and signals until told to stop."""
