@@ -83,10 +83,10 @@ class ProxiesScaled:
 
 
 @dataclass(frozen=True, slots=True)
-class DashboardChanged:
-    """The page for browsers is wanted elsewhere, or no more."""
+class PartChanged:
+    """What the daemon does beside the services is wanted otherwise: dashboard, alerts."""
 
-    part: str = "dashboard"
+    part: str
 
 
 Change = (
@@ -99,7 +99,7 @@ Change = (
     | ListenerRemoved
     | ListenerChanged
     | ProxiesScaled
-    | DashboardChanged
+    | PartChanged
 )
 
 
@@ -179,8 +179,9 @@ def _goes(old: Config, new: Config) -> Iterator[Change]:
 def _changes(old: Config, new: Config) -> Iterator[Change]:
     if old.proxies != new.proxies:
         yield ProxiesScaled(old.proxies, new.proxies)
-    if old.dashboard != new.dashboard:
-        yield DashboardChanged()
+    for part in ("dashboard", "alerts"):
+        if getattr(old, part) != getattr(new, part):
+            yield PartChanged(part)
     for service in new.services:
         if before := old.service(service.name):
             tuned = _gateway(old, service.name) != _gateway(new, service.name)

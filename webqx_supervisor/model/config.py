@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from webqx_supervisor.model.alerts import Alerts
 from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Route
 from webqx_supervisor.model.resilience import Breaker
 from webqx_supervisor.model.service import Service
@@ -35,7 +36,8 @@ class Config:
     forwardings: tuple[tuple[str, Forwarding], ...] = field(default=())
     balances: tuple[tuple[str, Balance], ...] = ()
     breakers: tuple[tuple[str, Breaker], ...] = ()
-    dashboard: Dashboard = Dashboard()
+    dashboard: Dashboard = field(default_factory=Dashboard)
+    alerts: Alerts = field(default_factory=Alerts)
 
     def service(self, name: str) -> Service | None:
         """Return the service of this name, or None."""
