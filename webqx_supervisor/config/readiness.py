@@ -88,7 +88,8 @@ class Probe(Section):
         default=_CHECK.rise, description="Good answers in a row that it takes to pass."
     )
     fall: Positive = Field(
-        default=_CHECK.fall, description="Bad answers in a row that it takes to fail."
+        default=_CHECK.fall,
+        description="Bad answers in a row that it takes to fail; not for `startup`.",
     )
 
     @model_validator(mode="after")
@@ -108,7 +109,7 @@ class Probe(Section):
 
 
 class Sign(Probe):
-    """What tells it: one of these, or the word of `when` alone."""
+    """For `startup` and `ready`: what tells it, one of these, or the word of `when` alone."""
 
     when: Literal["port", "notify", "ipc"] | None = Field(
         default=None,

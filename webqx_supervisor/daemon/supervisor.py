@@ -191,7 +191,6 @@ class Supervisor:
 
     def adopt(self, worker: Worker) -> None:
         """Take in a worker whose process an earlier daemon started."""
-        worker.has_peers = lambda: self._others_serve(worker)
         unwanted = self.stopped or worker.instance > self.wanted
         leaving = worker.state not in (WorkerState.STARTING, WorkerState.RUNNING)
         if unwanted or leaving or worker.instance in self.workers:
@@ -285,7 +284,6 @@ class Supervisor:
             with suppress(CannotStart):  # the worker says so itself, and is FATAL
                 port = ports.pick(service.port, taken, self._reserved())
         worker = Worker(service, instance, port, self._resources)
-        worker.has_peers = lambda: self._others_serve(worker)
         if done := self._finished.pop(instance, None):
             worker.rest(done)
         return worker
@@ -295,6 +293,7 @@ class Supervisor:
         return any(each.state is WorkerState.RUNNING and each.healthy for each in others)
 
     def _join(self, worker: Worker, room: list[Worker] | None = None) -> None:
+        worker.has_peers = lambda: self._others_serve(worker)
         if room is None:
             self.workers[worker.instance] = worker
         else:
