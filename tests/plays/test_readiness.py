@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+from pathlib import Path
 
 import helpers
 import pytest
@@ -353,6 +354,21 @@ ready = "notify"
     assert project.workers("late")[0]["state"] == "RUNNING"
     assert project.pids() == [first]
     assert told(project, "hung") == []
+
+
+def test_of_one_that_died_with_the_daemon_nothing_is_left(project):
+    write(project, ["sh", "-c", "echo >&3; sleep 1000"], "ready = { fd = 3 }\nwatchdog = '2h'")
+    project.cli("start")
+    first, daemon = worker(project)["pid"], project.status()["daemon"]
+    held = Path(f"/proc/{daemon['keeper_pid']}/fd")
+    before = len(list(held.iterdir()))
+    os.kill(daemon["pid"], signal.SIGSTOP)
+    for pid in (first, daemon["pid"]):
+        os.kill(pid, signal.SIGKILL)
+    helpers.until(lambda: project.run("status").returncode == 0)
+    assert worker(project, "RUNNING")["pid"] != first
+    helpers.until(lambda: len(list(held.iterdir())) == before)
+    assert "nobody claims" not in (project.state_dir() / "daemon.log").read_text()
 
 
 def test_one_may_take_itself_for_hung_and_set_its_own_watchdog(project, app):

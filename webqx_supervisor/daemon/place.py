@@ -96,7 +96,7 @@ class Place:
         what, since = self._awaits
         if self.state is not WorkerState.STARTING or self.started is None or not what:
             return ""
-        return f"waits for {what} since {trio.current_time() - since:.0f} s"
+        return f"waits for {what} since {int(trio.current_time() - since)} s"
 
     @property
     def remark(self) -> str:
