@@ -106,12 +106,16 @@ class Worker(Place):
         started.voice.remark = lambda text: self._tell("notified", text, started.process.pid)
         async with trio.open_nursery() as listening:
             listening.start_soon(started.voice.listen)
-            await self._accompany(started)
+            rest, death = await self._accompany(started)
             listening.cancel_scope.cancel()
-        return await self._bury(started)
+        await self._bury(started, death)
+        return rest
 
-    async def _accompany(self, started: Started) -> None:
-        """Watch over the process until it ends, and see it off when it is to leave before."""
+    async def _accompany(self, started: Started) -> tuple[float, Death | None]:
+        """Watch over the process until it ends, and see it off when it is to leave before.
+
+        Returns how long to rest before the next, in s, and its death, unless it was wished.
+        """
         async with trio.open_nursery() as nursery:
             monitor = Monitor(self, started, self._resources)
             ready = self.state is WorkerState.RUNNING
@@ -119,17 +123,17 @@ class Worker(Place):
             if self.service.hooks.after_ready and not ready:
                 nursery.start_soon(hooks.once_ready, self, self._resources)
             await self._unless_leaving(started.process.wait)
-            if not self._leaving.is_set():
-                self.healthy = False  # at once: a command that asks it has to be ended first
-                self._resources.registry.changed()
+            ended = None
+            if not self._leaving.is_set():  # at once: to end a command that asks it takes a moment
+                ended = self._saw_exit(started, await started.process.wait())
             nursery.cancel_scope.cancel()  # one that leaves gets neither ready nor ill
-        if self._leaving.is_set():
+        if ended is None:
             await self._see_off(started)
+            ended = self._saw_exit(started, await started.process.wait())
+        return ended
 
-    async def _bury(self, started: Started) -> float:
-        """Take in the end, clear away what is left; return how long to rest, in s."""
-        self._burying = True
-        rest, death = self._saw_exit(started, await started.process.wait())
+    async def _bury(self, started: Started, death: Death | None) -> None:
+        """Clear away what is left of one whose end is known."""
         await tree.kill_leftovers(started.process.identity, started.cookie)
         self.last_lines = await launch.forget(started.cookie, self._resources)
         started.voice.close(self._resources.store)
@@ -137,7 +141,6 @@ class Worker(Place):
             self._resources.evidence.last_words(death, self.last_lines)
         self._burying = False
         self._resources.registry.changed()
-        return rest
 
     async def _give_up_on_process(self) -> float:
         """End what nobody watches any longer; return how long to rest before the next, in s."""
@@ -231,6 +234,7 @@ class Worker(Place):
         uptime = trio.current_time() - started.since
         pid = started.process.pid
         verdict, self._verdict = self._verdict, ""
+        self._burying = True
         self.started, self.healthy = None, False
         self.exit_code = ended.code
         rest, death = 0.0, None
