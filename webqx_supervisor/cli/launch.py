@@ -135,6 +135,24 @@ def renew(places: Places, *, proxies: bool) -> Any:
         time.sleep(PAUSE)
 
 
+def environment(places: Places, asked: str | None, *, runs: bool) -> str:
+    """Return the environment to read the file in: that of the daemon that runs, else the one asked.
+
+    Raises WebqxError where one is asked for and it runs with another.
+    """
+    if not runs:
+        return asked or ""
+    try:
+        present = wanted.read(places.wanted).config.environment
+    except (OSError, ValueError, TypeError):
+        return asked or ""
+    if asked is not None and asked != present:
+        now = f"in environment `{present}`" if present else "without an environment"
+        other = asked or '""'
+        raise WebqxError(f"it runs {now}; `webqx-sv apply --env {other}` changes that")
+    return present
+
+
 def outdated(places: Places, config: Config) -> bool:
     """Return whether the daemon was last given something else than `config`."""
     try:

@@ -43,6 +43,13 @@ file_option = click.option(
     metavar="FILE",
     help="The services.toml; ./services.toml by default.",
 )
+environment_option = click.option(
+    "--env",
+    "environment",
+    envvar="WEBQX_SV_ENV",
+    metavar="NAME",
+    help="Take the tables `env.NAME` over `env`; also by WEBQX_SV_ENV.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and only JSON.")
 services_argument = click.argument(
     "services", nargs=-1, metavar="[SERVICE]...", shell_complete=suggest.services

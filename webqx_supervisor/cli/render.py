@@ -65,7 +65,9 @@ def description(answer: Mapping[str, Any]) -> str:
     """Return the whole of `webqx-sv describe`."""
     needs = [f"{name} ({condition})" for name, condition in answer["service"]["depends_on"]]
     command = shlex.join(answer["service"]["command"])
+    secrets = [f"{name} ({place})" for name, place in answer["service"].get("secrets", ())]
     definition = {**answer["service"], "command": command, "depends_on": needs}
+    definition["secrets"] = secrets
     blocks = [tree(definition), services([answer["status"]])]
     if answer["status"]["workers"]:
         blocks.append(workers([answer["status"]]))
@@ -228,8 +230,12 @@ def _proxy(row: Mapping[str, Any]) -> str:
 def _daemon(row: Mapping[str, Any]) -> str:
     return (
         f"daemon  pid {row['pid']}, up {duration(row['uptime_s'])}, webqx-sv {row['version']}, "
-        f"{row['file']}"
+        f"{row['file']}{_environment(row)}"
     )
+
+
+def _environment(row: Mapping[str, Any]) -> str:
+    return f", environment {row['environment']}" if row.get("environment") else ""
 
 
 def _leaf(value: Any) -> str:

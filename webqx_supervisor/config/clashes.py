@@ -7,8 +7,10 @@ from itertools import combinations
 from webqx_supervisor.config.addresses import collide, port_of
 from webqx_supervisor.config.alerts import alert_clashes
 from webqx_supervisor.config.clients import distrust
+from webqx_supervisor.config.environment import environment_clashes
 from webqx_supervisor.config.explain import Complaint
 from webqx_supervisor.config.fields import resolved
+from webqx_supervisor.config.handed_clashes import handed_clashes
 from webqx_supervisor.config.life_clashes import life_clashes
 from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean
@@ -27,6 +29,8 @@ def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complai
     }
     listeners = _listeners(document)
     yield from remote_clashes(document.services)
+    yield from environment_clashes(document.services)
+    yield from handed_clashes(document)
     yield from _needs_of_a_port(document.services)
     yield from _ports(spans)
     yield from _addresses(listeners, spans)
@@ -53,7 +57,7 @@ def _listeners(document: ServicesToml) -> list[tuple[KeyPath, Listener]]:
 
 def _needs_of_a_port(services: Mapping[str, Service]) -> Iterator[Complaint]:
     for name, entry in services.items():
-        if entry.port is not None or entry.remote:
+        if entry.port is not None or entry.remote or entry.listen_fds:
             continue
         if entry.listen is not None:
             yield ("services", name, "listen"), "needs a `port` for the workers"

@@ -63,6 +63,7 @@ class Adoption:
                 process = self._find(entry.pid, entry.start_time)
                 supervisor = known.get(entry.service)
                 if supervisor is not None:
+                    resources.secrets.recall(supervisor.service, entry.pid)
                     self._collect(entry, process, supervisor.service, resources)
                 if supervisor is not None and process is not None:
                     self._adopt_worker(entry, process, supervisor, resources)

@@ -1,7 +1,9 @@
 """What a worker is told by its command line and its environment."""
 
 import os
+from collections.abc import Mapping
 
+from webqx_supervisor.core.inheriting import passed_on
 from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.model.service import Service
 from webqx_supervisor.process.tree import COOKIE_VARIABLE
@@ -14,12 +16,17 @@ def filled(
     return tuple(fill(word, service=service.name, instance=instance, port=port) for word in words)
 
 
-def environment(service: Service, instance: int, port: int | None, cookie: str) -> dict[str, str]:
-    """Return the whole environment: the daemon's own, then what services.toml says, then ours."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith("WEBQX_SV_")}
-    env.pop("NOTIFY_SOCKET", None)  # ours to the keeper, not the worker's
+def environment(
+    service: Service, instance: int, port: int | None, cookie: str, secrets: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the whole environment: the daemon's own, then what services.toml says, then ours.
+
+    `secrets` are taken as they are: nothing is filled into them.
+    """
+    env = passed_on(os.environ, service.env_inherit)
     names, values = [name for name, _ in service.env], tuple(value for _, value in service.env)
     env |= dict(zip(names, filled(values, service, instance, port), strict=True))
+    env |= secrets
     if port is not None:
         env["PORT"] = str(port)
     env["WEBQX_SV_SERVICE"] = service.name

@@ -33,7 +33,7 @@ async def run(name: str, place: Place, resources: Resources) -> None:
         extra["WEBQX_SV_PID"] = str(place.pid)
     try:
         started = await launch.begin(
-            command, place.service, place.instance, place.port, resources, extra
+            command, place.service, place.instance, place.port, resources, launch.Extra(extra)
         )
     except CannotStart as error:
         raise HookFailed(f"{name}: {error}", []) from error

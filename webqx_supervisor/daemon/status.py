@@ -78,6 +78,7 @@ class Survey:
                 name=config.name,
                 file=config.file,
                 keeper_pid=self._keeper_pid(),
+                environment=config.environment,
             ),
             proxies=self._proxy_rows(reports),
             services=tuple(self._service(each, counts) for each in self._services.all()),
@@ -106,6 +107,7 @@ class Survey:
         config = self._services.config
         name = supervisor.service.name
         listeners = {route.listener for route in config.routes if route.service == name}
+        listeners |= {each.name for each in config.listeners if each.handed and each.name == name}
         binds = [bind for each in config.listeners if each.name in listeners for bind in each.binds]
         return ServiceStatus(
             name=name,

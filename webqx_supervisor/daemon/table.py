@@ -38,7 +38,7 @@ def build(
         )
         for supervisor in supervisors
     )
-    listeners = tuple(_share(listener, config.proxies) for listener in config.listeners)
+    listeners = tuple(_share(each, config.proxies) for each in config.listeners if not each.handed)
     return Table(version, listeners, config.routes, groups, credentials)
 
 

@@ -38,6 +38,8 @@ class Config:
     breakers: tuple[tuple[str, Breaker], ...] = ()
     dashboard: Dashboard = field(default_factory=Dashboard)
     alerts: Alerts = field(default_factory=Alerts)
+    environment: str = ""
+    """The tables of `env` that were chosen, by their name; "": none."""
 
     def service(self, name: str) -> Service | None:
         """Return the service of this name, or None."""
