@@ -135,6 +135,7 @@ class Daemon:
         adoption = Adoption(self._saved, self._inherited, self._orphans, self._store)
         self._sockets.adopt(self._inherited)
         still_there = adoption.proxies(self._sockets)
+        adoption.handed(self._services.config.listeners, self._sockets)
         self._sockets.follow(self._services.config.listeners)
         # Before the workers: they may hold requests of any.
         self._proxies.adopt(still_there, self._inherited)

@@ -8,7 +8,7 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import trio
 
@@ -55,12 +55,15 @@ class ListeningSockets:
             for copy in copies:
                 os.close(copy)
 
-    def rescue(self, sockets: Iterable[socket.socket]) -> None:
-        """Take over what nobody has kept but a proxy that is about to end; owns the `sockets`."""
+    def rescue(self, sockets: Iterable[socket.socket], only: Collection[str] | None = None) -> None:
+        """Take over what nobody has kept but a process of ours; owns the `sockets`.
+
+        `only` are the addresses that count.
+        """
         for found in sockets:
             host, port = found.getsockname()[:2]
             bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            if bind in self._found:
+            if bind in self._found or (only is not None and bind not in only):
                 found.close()
                 continue
             found.setblocking(False)  # as in adopt
