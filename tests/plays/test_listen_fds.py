@@ -228,3 +228,44 @@ def test_what_needs_a_proxy_is_told_with_its_line(project):
         assert line in said
     assert "start_timeout" not in said
     assert "grace" not in said
+
+
+def test_while_it_is_stopped_who_comes_is_refused(project):
+    write(project, NODE, '[services.b]\ncommand = "sleep 1000"').cli("start", "b")
+    refused(project)
+    project.cli("start", "api")
+    assert httpx.get(project.url).status_code == 200
+    project.cli("stop", "api")
+    refused(project)
+    old = project.status()["daemon"]["pid"]
+    os.kill(old, signal.SIGKILL)
+    helpers.until(lambda: project.run("status").returncode == 0)
+    assert project.workers() == []
+    refused(project)
+    project.cli("restart", "api")
+    assert httpx.get(project.url).status_code == 200
+
+
+def refused(project):
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(project.url)
+
+
+@pytest.mark.parametrize("first", ["handed", "proxied"])
+def test_what_fails_to_change_sides_stays_where_it_was(project, first):
+    broken = 'hooks = { before_start = "false" }'
+    proxied = (project.service, f"node {APPS / 'plain.js'}", broken)
+    handed = (lambda command, more="": write(project, command, more), NODE, broken)
+    (start, command, _), (change, other, hook) = (
+        (handed, proxied) if first == "handed" else (proxied, handed)
+    )
+    start(command).cli("start")
+    pids = project.pids()
+    with load(project.listen, "close", "close", rate=60) as clients:
+        wait_for_answers(clients, 10)
+        assert "before_start" in change(other, hook).cli("apply", code=1)
+        wait_for_answers(clients, 10)
+    assert failures(clients) == []
+    assert project.pids() == pids
+    change(other).cli("apply")
+    assert httpx.get(project.url).json()["pid"] in project.pids()

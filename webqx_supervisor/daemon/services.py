@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import trio
 
@@ -119,6 +119,9 @@ class Services:
         """Stop these, each after those that depend on it."""
         order = followers([each.service for each in supervisors])
         await in_order(supervisors, Supervisor.stop, order)
+        for each in supervisors:
+            if each.stopped:  # nobody has started it meanwhile
+                self._sockets.rest(each.service.name)
 
     async def restart(self, supervisors: Sequence[Supervisor]) -> None:
         """Stop these in reverse order, then start them in order."""
@@ -161,13 +164,8 @@ class Services:
                 await self._supervise(service)
         await in_order(self.all(), make_so, forerunners(new.services))
         kept = {failure.name for failure in unreloaded}
-        self.config = replace(
-            new,
-            services=tuple(
-                (old.service(each.name) if each.name in kept else None) or each
-                for each in new.services
-            ),
-        )
+        self.config = reconcile.held_back(old, new, kept)
+        self._sockets.follow(self.config.listeners)
         others = [each for each in self.all() if each.service.name not in kept and not each.stopped]
         return changes, unreloaded + await self.settle(others)
 

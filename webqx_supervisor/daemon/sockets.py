@@ -41,6 +41,8 @@ class ListeningSockets:
         """Those that proxies accept on."""
         self.handed: dict[Key, socket.socket] = {}
         """Those that workers accept on: the listener is called as their service is."""
+        self._awake: set[str] = set()
+        """Services whose sockets are open, or are to be: while one is stopped it refuses."""
         self.problems: dict[Key, str] = {}
         self._wanted: dict[Key, bool] = {}
         """Whether each is handed."""
@@ -76,6 +78,9 @@ class ListeningSockets:
         for room in (self.open, self.handed):
             for key in [key for key in room if self._room(key) is not room]:
                 self._found[key[1]] = room.pop(key)  # the same address may be wanted elsewhere
+        handed = [key for key in self._wanted if self._wanted[key]]
+        self._awake &= {name for name, _ in handed}
+        self._awake |= {name for name, bind in handed if bind in self._found}
         # What goes, goes first: another name of the same address may come.
         for bind in self._found.keys() - {bind for _, bind in self._wanted}:
             self._found.pop(bind).close()
@@ -86,7 +91,7 @@ class ListeningSockets:
         """Open what is wanted and could not be opened before."""
         before, self.problems = self.problems, {}
         for key in self._wanted:
-            if key not in self.open and key not in self.handed:
+            if key not in (self._room(key) or ()) and self._is_awake(key):
                 self._try_to_open(key)
         for key, problem in self.problems.items():
             if before.get(key) != problem:
@@ -113,10 +118,23 @@ class ListeningSockets:
     def of(self, service: Service) -> list[socket.socket]:
         """Return the sockets that the workers of a service are to get. Raises CannotStart."""
         keys = [(service.name, bind) for bind in service.listen_fds]
+        if keys and service.name not in self._awake:
+            self._awake.add(service.name)
+            self.try_again()
         for key in keys:
             if key not in self.handed:
                 raise CannotStart(self.problems.get(key, f"{key[1]} is not open"))
         return [self.handed[key] for key in keys]
+
+    def rest(self, service: str) -> None:
+        """Close what is handed to a service that is stopped: who comes is refused, and not kept."""
+        self._awake.discard(service)
+        for key in [key for key in self.handed if key[0] == service]:
+            self.handed.pop(key).close()
+            self._store.remove(_escape(key[1]))
+
+    def _is_awake(self, key: Key) -> bool:
+        return not self._wanted[key] or key[0] in self._awake
 
     def _room(self, key: Key) -> dict[Key, socket.socket] | None:
         """Return where an open socket belongs; None: nowhere."""
