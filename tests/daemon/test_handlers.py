@@ -203,3 +203,17 @@ async def test_apply_tells_changes_and_failures(desk):
     (change,) = payload["changes"]
     assert (change["change"], change["before"], change["after"]) == ("scaled", 1, 2)
     assert payload["failed"] == [{"name": "api", "reason": "because", "lines": ["line"]}]
+
+
+@pytest.mark.parametrize(
+    ("body", "seen"), [({}, None), ({"environment": "up"}, "up"), ({"environment": ""}, "")]
+)
+async def test_apply_may_name_an_environment(desk, body, seen):
+    await desk.ask("/apply", body)
+    assert desk.registry.events()[-1].text == f"environment={seen!r}"
+
+
+async def test_apply_takes_no_other_words(desk):
+    for body in ({"environment": 7}, {"enviroment": "up"}):
+        with pytest.raises(UsageError):
+            await desk.ask("/apply", body)
