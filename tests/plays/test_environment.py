@@ -119,9 +119,15 @@ def daemon(project):
 
 def test_an_environment_may_be_named_by_a_variable(project):
     project.env["WEBQX_SV_ENV"] = "production"
-    write(project, '[services.api.env.production]\nMODE = "production"').cli("start")
+    tables = '[services.api.env.staging]\nMODE = "staging"'
+    write(project, '[services.api.env.production]\nMODE = "production"', tables).cli("start")
     assert environ(project)["MODE"] == "production"
     assert "WEBQX_SV_ENV" not in environ(project)
+    assert "environment: production" in project.cli("describe", "api")
+    project.env["WEBQX_SV_ENV"] = "staging"
+    project.cli("apply")  # which changes only what is asked for
+    assert environ(project)["MODE"] == "production"
+    assert "in environment `production`" in project.cli("start", code=1)
 
 
 def test_an_environment_that_there_is_not_changes_nothing(project):

@@ -79,7 +79,7 @@ def test_a_reload_loses_no_connection(project, server):
         wait_for_answers(clients, 20)
         project.cli("reload", "api")
         wait_for_answers(clients, 20)
-    # uvicorn closes what it has accepted and not read when its stop signal comes, one a stop at most.
+    # uvicorn closes what it has accepted and not read when its stop signal comes.
     lost = failures(clients)
     assert lost == [CLOSED] * len(lost)
     assert len(lost) <= (len(before) if server == "uvicorn" else 0)

@@ -139,7 +139,8 @@ def scale(service: str, instances: str, save: bool, file: Path, as_json: bool) -
 
 
 @click.command()
-@environment_option
+# Not by a variable: the choice is the daemon's by now, not that of whoever's shell this is.
+@click.option("--env", "environment", metavar="NAME", help="From now on the tables `env.NAME`.")
 @file_option
 @json_option
 def apply(environment: str | None, file: Path, as_json: bool) -> None:

@@ -68,6 +68,8 @@ def description(answer: Mapping[str, Any]) -> str:
     secrets = [f"{name} ({place})" for name, place in answer["service"].get("secrets", ())]
     definition = {**answer["service"], "command": command, "depends_on": needs}
     definition["secrets"] = secrets
+    if answer.get("environment"):
+        definition["environment"] = answer["environment"]
     blocks = [tree(definition), services([answer["status"]])]
     if answer["status"]["workers"]:
         blocks.append(workers([answer["status"]]))

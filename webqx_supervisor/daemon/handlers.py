@@ -124,6 +124,7 @@ class Handlers:
         return Reply(
             {
                 "service": service,
+                "environment": self._services.config.environment,
                 "status": next(to_plain(s) for s in status.services if s.name == name),
                 "events": to_plain(events[-DESCRIBED_EVENTS:]),
             }
