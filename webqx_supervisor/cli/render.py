@@ -65,9 +65,9 @@ def description(answer: Mapping[str, Any]) -> str:
     """Return the whole of `webqx-sv describe`."""
     needs = [f"{name} ({condition})" for name, condition in answer["service"]["depends_on"]]
     command = shlex.join(answer["service"]["command"])
-    secrets = [f"{name} ({place})" for name, place in answer["service"].get("secrets", ())]
     definition = {**answer["service"], "command": command, "depends_on": needs}
-    definition["secrets"] = secrets
+    if secrets := answer["service"].get("secrets"):
+        definition["secrets"] = [f"{name} ({place})" for name, place in secrets]
     if answer.get("environment"):
         definition["environment"] = answer["environment"]
     blocks = [tree(definition), services([answer["status"]])]
