@@ -18,8 +18,7 @@ from webqx_supervisor.model.errors import ConfigError, Problem
 def check(environment: str | None, file: Path, as_json: bool) -> None:
     """Say whether the file is right, and name every problem if not.
 
-    A program that is missing is a warning, and so is a secret: it keeps no other service from
-    running.
+    A program or a secret that is missing is a warning: it keeps no other service from running.
     """
     from webqx_supervisor.config.compiler import compile_file
     from webqx_supervisor.config.secret_places import doubtful_secrets

@@ -7,7 +7,6 @@ from itertools import combinations
 from webqx_supervisor.config.addresses import collide, port_of
 from webqx_supervisor.config.alerts import alert_clashes
 from webqx_supervisor.config.clients import distrust
-from webqx_supervisor.config.environment import environment_clashes
 from webqx_supervisor.config.explain import Complaint
 from webqx_supervisor.config.fields import resolved
 from webqx_supervisor.config.handed_clashes import handed_clashes
@@ -29,7 +28,7 @@ def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complai
     }
     listeners = _listeners(document)
     yield from remote_clashes(document.services)
-    yield from environment_clashes(document.services)
+    yield from _secrets(document.services)
     yield from handed_clashes(document)
     yield from _needs_of_a_port(document.services)
     yield from _ports(spans)
@@ -53,6 +52,14 @@ def _listeners(document: ServicesToml) -> list[tuple[KeyPath, Listener]]:
     return own + [
         (("listeners", name, "bind"), entry) for name, entry in document.listeners.items()
     ]
+
+
+def _secrets(services: Mapping[str, Service]) -> Iterator[Complaint]:
+    """Find what is both a secret and none; a chosen environment may well say it in its stead."""
+    for name, entry in services.items():
+        for variable in entry.secrets:
+            if isinstance(entry.env.get(variable), str):
+                yield ("services", name, "secrets", variable), "`env` has this name already"
 
 
 def _needs_of_a_port(services: Mapping[str, Service]) -> Iterator[Complaint]:

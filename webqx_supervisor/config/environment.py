@@ -1,18 +1,15 @@
 """The keys by which services.toml says what workers find in their environment."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from webqx_supervisor.config import fields
 from webqx_supervisor.config.kinds import Section, Text, Texts
-from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean, found
 
-Complaint = tuple[KeyPath, str]
-"""As explain's, which stands above this file."""
 VARIABLE, TABLE = "[variable]", "[table]"
 """What the validator puts into the path of a value of `env`, see explain."""
 
@@ -101,14 +98,6 @@ def secrets(
         for name, place in sorted(entry.secrets.items())
         if name not in over
     )
-
-
-def environment_clashes(services: Mapping[str, Environment]) -> Iterator[Complaint]:
-    """Find what is both a secret and none. A chosen environment may well say it in its stead."""
-    for name, entry in services.items():
-        for variable in entry.secrets:
-            if isinstance(entry.env.get(variable), str):
-                yield ("services", name, "secrets", variable), "`env` has this name already"
 
 
 def environments(services: object) -> list[str]:

@@ -198,8 +198,7 @@ class Services:
 
     def _unbound(self, name: str) -> str:
         """Return why an address of this service is not listened on; "" when all are."""
-        listeners = {route.listener for route in self.config.routes if route.service == name}
-        listeners |= {each.name for each in self.config.listeners if each.handed} & {name}
+        listeners = self.config.listeners_of(name)
         problems = self._sockets.problems.items()
         return next((problem for (each, _), problem in problems if each in listeners), "")
 

@@ -106,8 +106,7 @@ class Survey:
     def _service(self, supervisor: Supervisor, counts: list[Count]) -> ServiceStatus:
         config = self._services.config
         name = supervisor.service.name
-        listeners = {route.listener for route in config.routes if route.service == name}
-        listeners |= {each.name for each in config.listeners if each.handed and each.name == name}
+        listeners = config.listeners_of(name)
         binds = [bind for each in config.listeners if each.name in listeners for bind in each.binds]
         return ServiceStatus(
             name=name,
