@@ -8,6 +8,7 @@ ENVIRON = {
     "WEBQX_SV_HOME": "/x",
     "NOTIFY_SOCKET": "/n",
     "LISTEN_FDS": "1",
+    "NODE_CHANNEL_FD": "3",
 }
 
 

@@ -6,8 +6,13 @@ from fnmatch import fnmatchcase
 OURS = "WEBQX_SV_"
 """How the names begin that are the daemon's own affair."""
 TO_THE_DAEMON = frozenset(
-    # By systemd or the keeper, to the daemon alone: sd_notify(3), sd_listen_fds(3), sd_watchdog.
-    ("NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID", "WATCHDOG_USEC")
+    (
+        # By systemd or the keeper: sd_notify(3), sd_listen_fds(3), sd_watchdog_enabled(3).
+        *("NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"),
+        *("WATCHDOG_PID", "WATCHDOG_USEC"),
+        # By a Node program that has started it, over a descriptor that no worker has.
+        "NODE_CHANNEL_FD",
+    )
 )
 
 

@@ -3,18 +3,20 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
 import trio
 
 from webqx_supervisor.control.fdstore import FIRST_FD
+from webqx_supervisor.daemon.environment import Gifts
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.service import Service
 from webqx_supervisor.process import attention, tree
 from webqx_supervisor.process.readiness import pause
-from webqx_supervisor.process.spawn import Entry, Process
+from webqx_supervisor.process.spawn import Process
 
 UNSEEN = 3.0
 """s after which a process counts as ready that is not seen to wait for connections: it may do so in
@@ -43,20 +45,20 @@ def copies(service: Service, sockets: ListeningSockets) -> Iterator[list[int]]:
         yield [stack.enter_context(each.dup()).fileno() for each in sockets.of(service)]
 
 
-def variables(service: Service) -> dict[str, str]:
-    """Return what tells a worker of them; each has the service's name.
-
-    LISTEN_PID only the worker itself can say: see `entry`.
-    """
-    count = len(service.listen_fds)
-    if not count:
-        return {}
-    return {"LISTEN_FDS": str(count), "LISTEN_FDNAMES": ":".join([service.name] * count)}
-
-
-def entry(sockets: Sequence[int]) -> Entry:
-    """Return what puts them where a worker looks for them."""
-    return Entry(tuple(enumerate(sockets, FIRST_FD)), "LISTEN_PID") if sockets else Entry()
+def added(gifts: Gifts, service: Service, sockets: Sequence[int]) -> Gifts:
+    """Return `gifts` with these sockets put where a worker looks for them; each has its name."""
+    if not sockets:
+        return gifts
+    told = {
+        "LISTEN_FDS": str(len(sockets)),
+        "LISTEN_FDNAMES": ":".join([service.name] * len(sockets)),
+    }
+    return replace(
+        gifts,
+        env=(*gifts.env, *told.items()),
+        descriptors=(*gifts.descriptors, *enumerate(sockets, FIRST_FD)),
+        pid_variable=f"{gifts.pid_variable} LISTEN_PID".strip(),
+    )
 
 
 async def until_attended(started: Started, service: Service, sockets: ListeningSockets) -> None:

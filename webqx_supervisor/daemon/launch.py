@@ -2,17 +2,16 @@
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
 
 import trio
 
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.core.ports import LAST_PORT
 from webqx_supervisor.daemon import handed
-from webqx_supervisor.daemon.environment import environment, filled
+from webqx_supervisor.daemon.environment import Gifts, environment, filled
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
@@ -56,17 +55,6 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True)
-class Extra:
-    """What one process gets beside what every process of its service does."""
-
-    variables: Mapping[str, str] = field(default_factory=dict)
-    entry: spawn.Entry = field(default_factory=spawn.Entry)
-
-
-NOTHING_MORE = Extra()
-
-
-@dataclass(frozen=True, slots=True)
 class Started:
     """A worker's process: the handle, the mark that its whole tree carries, and its birth."""
 
@@ -102,8 +90,8 @@ async def start(service: Service, instance: int, port: int | None, resources: Re
     elif service.port is not None:
         raise CannotStart(f"no free port from {service.port} up to {LAST_PORT}")
     with handed.copies(service, resources.sockets) as sockets:
-        extra = Extra(handed.variables(service), handed.entry(sockets))
-        return await begin(service.command, service, instance, port, resources, extra)
+        gifts = handed.added(Gifts(), service, sockets)
+        return await begin(service.command, service, instance, port, resources, gifts)
 
 
 async def begin(
@@ -112,13 +100,13 @@ async def begin(
     instance: int,
     port: int | None,
     resources: Resources,
-    extra: Extra = NOTHING_MORE,
+    gifts: Gifts,
 ) -> Started:
-    """Start `command` where a worker has its place: folder, environment and `extra`, log.
+    """Start `command` where a worker has its place, with `gifts`: folder, environment, log.
 
     Raises CannotStart.
     """
-    cookie = token_hex(8)
+    cookie = gifts.cookie
     env = environment(service, instance, port, cookie, await resources.secrets.read(service))
     pipes = _pipes()
     try:
@@ -126,10 +114,10 @@ async def begin(
             spawn.Launch(
                 command=filled(command, service, instance, port),
                 cwd=service.cwd,
-                env={**env, **extra.variables},
+                env={**env, **dict(gifts.env)},
                 stdout=pipes["out"][1],
                 stderr=pipes["err"][1],
-                entry=extra.entry,
+                entry=spawn.Entry(gifts.descriptors, gifts.pid_variable),
             )
         )
     except BaseException:
