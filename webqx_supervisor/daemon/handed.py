@@ -21,6 +21,8 @@ from webqx_supervisor.process.spawn import Process
 UNSEEN = 3.0
 """s after which a process counts as ready that is not seen to wait for connections: it may do so in
 a way that cannot be seen."""
+LOOKS = 5
+"""A look at a whole tree costs so much more than trying to connect, so there are fewer."""
 
 
 class Started(Protocol):
@@ -74,7 +76,7 @@ async def until_attended(started: Started, service: Service, sockets: ListeningS
             inodes = frozenset()
         attended = partial(_attended, started, inodes)
         while not await trio.to_thread.run_sync(attended):  # noqa: ASYNC110 - nothing tells of it
-            await trio.sleep(pause(trio.current_time() - began))
+            await trio.sleep(LOOKS * pause(trio.current_time() - began))
 
 
 def _attended(started: Started, inodes: frozenset[int]) -> bool:
