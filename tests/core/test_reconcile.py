@@ -18,7 +18,6 @@ from webqx_supervisor.core.reconcile import (
     Removed,
     Retuned,
     Scaled,
-    held_back,
     plan,
     resize,
     resolve_instances,
@@ -324,25 +323,3 @@ class TestPlanOfAny:
         assert subjects(there, Added) == subjects(back, Removed)
         for kind in (Reloaded, Retuned, Scaled):
             assert subjects(there, kind) == subjects(back, kind)
-
-
-def test_what_could_not_be_reloaded_stays_as_it_was_and_nothing_else():
-    other = replace(API, name="other", port=None)
-    old = replace(CONFIG, services=(API, other))
-    changed = replace(API, env=()), replace(other, env=())
-    new = replace(old, services=changed, proxies=3)
-    assert held_back(old, new, ()) == new
-    assert held_back(old, new, {"api"}) == replace(new, services=(API, changed[1]))
-
-
-def test_what_could_not_change_who_accepts_keeps_its_addresses_and_its_route():
-    own, handed = Listener("api", ("127.0.0.1:80",)), Listener("api", ("[::1]:81",), handed=True)
-    proxied = replace(CONFIG, listeners=(WEB, own), routes=(Route("api", "api"),))
-    itself = replace(
-        CONFIG,
-        services=(replace(API, port=None, listen_fds=handed.binds),),
-        listeners=(WEB, handed),
-        routes=(),
-    )
-    for old, new in ((proxied, itself), (itself, proxied)):
-        assert held_back(old, new, {"api"}) == old

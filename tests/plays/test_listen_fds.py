@@ -274,3 +274,22 @@ def test_what_fails_to_change_sides_stays_where_it_was(project, first):
     assert project.pids() == pids
     change(other).cli("apply")
     assert httpx.get(project.url).json()["pid"] in project.pids()
+
+
+def test_an_address_moves_only_if_the_workers_do(project):
+    write(project).cli("start")
+    old, new = project.url, f"http://127.0.0.1:{project.listen + 1}"
+    broken = 'hooks = { before_start = "false" }'
+    with load(project.listen, "close", "close", rate=60) as clients:
+        wait_for_answers(clients, 10)
+        write(project, NODE, broken, listen=project.listen + 1).cli("apply", code=1)
+        wait_for_answers(clients, 10)
+    assert failures(clients) == []
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(new)
+    project.cli("reload", "api")
+    assert httpx.get(old).status_code == 200
+    write(project, listen=project.listen + 1).cli("apply")
+    assert httpx.get(new).status_code == 200
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(old)

@@ -170,29 +170,6 @@ def plan(old: Config, new: Config) -> tuple[Change, ...]:
     return (*_goes(old, new), *_changes(old, new), *_comes(old, new))
 
 
-def held_back(old: Config, new: Config, names: Collection[str]) -> Config:
-    """Return `new` with the services of these names as they were: they could not be reloaded.
-
-    One that was to change who accepts on its addresses keeps those too, with what leads to it.
-    """
-    services = {each.name: each for each in old.services if each.name in names}
-    own = {
-        each.name
-        for each in new.services
-        if each.name in services and services[each.name].listen_fds != each.listen_fds
-    }
-    listeners = {each.name: each for each in old.listeners if each.name in own}
-    return replace(
-        new,
-        services=tuple(services.get(each.name, each) for each in new.services),
-        listeners=tuple(listeners.get(each.name, each) for each in new.listeners),
-        routes=(
-            *(each for each in new.routes if each.listener not in own),
-            *(each for each in old.routes if each.listener in own),
-        ),
-    )
-
-
 def _goes(old: Config, new: Config) -> Iterator[Change]:
     kept = {listener.name for listener in new.listeners}
     yield from (ListenerRemoved(each.name) for each in old.listeners if each.name not in kept)

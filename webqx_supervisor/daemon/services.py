@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import trio
 
 from webqx_supervisor.core import ports, reconcile
 from webqx_supervisor.core.order import followers, forerunners
+from webqx_supervisor.core.sides import Sides
 from webqx_supervisor.daemon.attendance import Attendance
 from webqx_supervisor.daemon.dependencies import Dependencies
 from webqx_supervisor.daemon.inorder import in_order, restart_in_order
@@ -146,8 +147,8 @@ class Services:
         A service that cannot be reloaded keeps its old definition and its old workers.
         """
         old, changes = self.config, reconcile.plan(self.config, new)
-        self.config = new
-        self._sockets.follow(new.listeners)
+        sides = Sides(old, new)
+        self._listen(sides.before())
         # What goes, goes first: its ports may be wanted again.
         for change in changes:
             if isinstance(change, reconcile.Removed):
@@ -157,20 +158,29 @@ class Services:
         async def make_so(supervisor: Supervisor) -> None:
             service = new.service(supervisor.service.name)
             assert service is not None, "what is not in it was removed"
-            await self._change(service, changes, unreloaded)
+            await self._change(service, changes, unreloaded, sides)
 
         for service in new.services:
             if service.name not in self._supervisors:
                 await self._supervise(service)
         await in_order(self.all(), make_so, forerunners(new.services))
         kept = {failure.name for failure in unreloaded}
-        self.config = reconcile.held_back(old, new, kept)
-        self._sockets.follow(self.config.listeners)
+        self.config = replace(
+            self.config,
+            services=tuple(
+                (old.service(each.name) if each.name in kept else None) or each
+                for each in new.services
+            ),
+        )
         others = [each for each in self.all() if each.service.name not in kept and not each.stopped]
         return changes, unreloaded + await self.settle(others)
 
     async def _change(
-        self, service: Service, changes: Sequence[reconcile.Change], failures: list[Failure]
+        self,
+        service: Service,
+        changes: Sequence[reconcile.Change],
+        failures: list[Failure],
+        sides: Sides,
     ) -> None:
         """Carry out, in order, what is to change of one service."""
         for change in changes:
@@ -178,7 +188,7 @@ class Services:
                 case reconcile.Added(service.name):
                     await self._supervisors[service.name].start()
                 case reconcile.Reloaded(service.name):
-                    await self._reload(self._supervisors[service.name], service, failures)
+                    await self._reload_as(service, failures, sides)
                 case reconcile.Retuned(service.name):
                     self._supervisors[service.name].retune(service)
                 case reconcile.Scaled(service.name, after=after):
@@ -187,6 +197,20 @@ class Services:
                         supervisor.wanted = after
                     else:
                         await supervisor.scale(after)
+
+    async def _reload_as(self, new: Service, failures: list[Failure], sides: Sides) -> None:
+        """Reload a service to its new definition, and change who accepts if that is part of it."""
+        name, changing = new.name, new.name in sides.changing
+        if changing:
+            self._listen(sides.during(self.config, name))
+        await self._reload(self._supervisors[name], new, failures)
+        if changing:
+            replaced = all(failure.name != name for failure in failures)
+            self._listen(sides.after(self.config, name, replaced=replaced))
+
+    def _listen(self, config: Config) -> None:
+        self.config = config
+        self._sockets.follow(config.listeners)
 
     async def _reload(
         self, supervisor: Supervisor, service: Service | None, failures: list[Failure]
