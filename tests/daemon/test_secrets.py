@@ -2,11 +2,13 @@ import os
 
 import pytest
 import trio
+from helpers import auntil
 
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.secrets import KEPT, Secrets
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.service import Service
+from webqx_supervisor.process import table
 
 
 def service(name="api", **secrets):
@@ -57,6 +59,8 @@ async def test_what_a_living_process_has_is_recalled_by_its_environment(place):
         ["sleep", "100"], env={**os.environ, "DB": "the old password"}
     )
     try:
+        # The kernel shows it a moment after execve(2) has closed what Popen waits for.
+        await auntil(lambda: b"DB=the old password" in table.environment(process.pid))
         secrets = Secrets()
         secrets.recall(service(DB=f"file:{place}", GONE="file:/gone"), process.pid)
         assert secrets.masked("the old password, the new password") == "***, ***"
