@@ -101,6 +101,9 @@ def test_a_table_of_the_chosen_environment_wins_and_is_remembered(project):
     project.cli("upgrade")
     project.cli("start")  # asks for none, so the one it runs with is right
     assert "changed since" not in project.run("start").stderr
+    assert "does not follow the file" not in project.run("doctor").stdout
+    printed = project.cli("startup", "systemd", "--print")
+    assert "WEBQX_SV_ENV=production" in printed
     write(project, text[0].replace('"1"', '"2"'), *text[1:]).cli("apply")
     now = environ(project)
     assert (now["MODE"], now["SAME"]) == ("api in production", "2")

@@ -45,7 +45,7 @@ def start(
     from webqx_supervisor.config.compiler import compile_file  # heavy, and not needed to resume
 
     runs = launch.answers(places)
-    config = compile_file(file, launch.environment(places, environment, runs=runs))
+    config = compile_file(file, launch.environment(places, environment))
     for name in services:
         if not runs and config.service(name) is None:
             raise NoSuchService(f"no service {name!r} in {places.file}")

@@ -31,6 +31,8 @@ class _Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
+ENVIRONMENT = "WEBQX_SV_ENV"
+"""The variable that chooses an environment where no option does."""
 COUNT = click.IntRange(min=0)
 DURATION = _Duration()
 follow_option = click.option("-f", "--follow", is_flag=True, help="Go on as more comes.")
@@ -46,7 +48,7 @@ file_option = click.option(
 environment_option = click.option(
     "--env",
     "environment",
-    envvar="WEBQX_SV_ENV",
+    envvar=ENVIRONMENT,
     metavar="NAME",
     help="Take the tables `env.NAME` over `env`; also by WEBQX_SV_ENV.",
 )
