@@ -104,6 +104,16 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path, line, told):
     assert all(each[0] in "45" for each in lines)
 
 
+def test_a_number_stands_for_one_thing(tmp_path):
+    head = 'command = "x"\nlisten = [3000, 3001]\nlisten_fds = true'
+    (line,) = problems(tmp_path, "ready = { fd = 4 }", head=head)
+    assert "descriptor 4 is a socket of `listen_fds`" in line
+    services(tmp_path, "ready = { fd = 5 }", head=head)
+    head = head.replace("[3000, 3001]", str(list(range(3000, 3007))))
+    (line,) = problems(tmp_path, 'ready = "ipc"', head=head)
+    assert "descriptor 9 would be one of them" in line
+
+
 @pytest.mark.parametrize("ready", ['"port"', '{ http = "/" }', '{ tcp = "{port}" }'])
 def test_what_has_no_port_cannot_be_asked_on_it(tmp_path, ready):
     (line,) = problems(tmp_path, f"ready = {ready}", head='command = "x"')

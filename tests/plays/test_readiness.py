@@ -295,6 +295,28 @@ while True:
     finish(start)
 
 
+def test_sockets_that_are_handed_over_and_what_is_told_do_not_get_in_each_others_way(project, app):
+    script = """
+assert os.environ["LISTEN_PID"] == os.environ["WATCHDOG_PID"] == str(os.getpid())
+listening = socket.socket(fileno=3)
+assert listening.getsockname()[1] == int(os.environ["EXPECTED"])
+say("READY=1")
+os.write(4, b"\\n")
+while True:
+    say("WATCHDOG=1")
+    time.sleep(0.1)
+"""
+    more = f"""listen = {project.listen}
+listen_fds = true
+env = {{ EXPECTED = "{project.listen}" }}
+startup = "notify"
+ready = {{ fd = 4 }}
+watchdog = "20s"
+notify_access = "main\""""
+    write(project, app(script), more).cli("start")
+    assert told(project, "waits") == ["for READY=1", "for a line end on descriptor 4"]
+
+
 WATCHED = """
 signal.signal(signal.SIGUSR1, lambda *_: print("here", flush=True))
 say("READY=1")

@@ -69,6 +69,10 @@ def description(answer: Mapping[str, Any]) -> str:
     definition = {**answer["service"], "command": command, "depends_on": needs}
     if "readiness" in definition:
         definition["readiness"] = _what_counts(definition["readiness"])
+    if secrets := answer["service"].get("secrets"):
+        definition["secrets"] = [f"{name} ({place})" for name, place in secrets]
+    if answer.get("environment"):
+        definition["environment"] = answer["environment"]
     blocks = [tree(definition), services([answer["status"]])]
     if answer["status"]["workers"]:
         blocks.append(workers([answer["status"]]))
@@ -232,8 +236,12 @@ def _proxy(row: Mapping[str, Any]) -> str:
 def _daemon(row: Mapping[str, Any]) -> str:
     return (
         f"daemon  pid {row['pid']}, up {duration(row['uptime_s'])}, webqx-sv {row['version']}, "
-        f"{row['file']}"
+        f"{row['file']}{_environment(row)}"
     )
+
+
+def _environment(row: Mapping[str, Any]) -> str:
+    return f", environment {row['environment']}" if row.get("environment") else ""
 
 
 def _what_counts(readiness: Mapping[str, Any]) -> dict[str, Any]:

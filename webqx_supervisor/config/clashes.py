@@ -9,6 +9,7 @@ from webqx_supervisor.config.alerts import alert_clashes
 from webqx_supervisor.config.clients import distrust
 from webqx_supervisor.config.explain import Complaint
 from webqx_supervisor.config.fields import resolved
+from webqx_supervisor.config.handed_clashes import handed_clashes
 from webqx_supervisor.config.life_clashes import life_clashes
 from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean
@@ -28,6 +29,8 @@ def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complai
     }
     listeners = _listeners(document)
     yield from remote_clashes(document.services)
+    yield from _secrets(document.services)
+    yield from handed_clashes(document)
     yield from _needs_of_a_port(document.services)
     yield from _ports(spans)
     yield from _addresses(listeners, spans)
@@ -53,9 +56,17 @@ def _listeners(document: ServicesToml) -> list[tuple[KeyPath, Listener]]:
     ]
 
 
+def _secrets(services: Mapping[str, Service]) -> Iterator[Complaint]:
+    """Find what is both a secret and none; a chosen environment may well say it in its stead."""
+    for name, entry in services.items():
+        for variable in entry.secrets:
+            if isinstance(entry.env.get(variable), str):
+                yield ("services", name, "secrets", variable), "`env` has this name already"
+
+
 def _needs_of_a_port(services: Mapping[str, Service]) -> Iterator[Complaint]:
     for name, entry in services.items():
-        if entry.port is not None or entry.remote:
+        if entry.port is not None or entry.remote or entry.listen_fds:
             continue
         if entry.listen is not None:
             yield ("services", name, "listen"), "needs a `port` for the workers"

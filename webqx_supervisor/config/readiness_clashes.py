@@ -13,6 +13,7 @@ from webqx_supervisor.model.service import Kind
 
 _ONCE_ONLY = (Means.PORT, Means.NOTIFY, Means.IPC, Means.FD)
 """What can mean one thing alone."""
+_FIRST = 3  # SD_LISTEN_FDS_START
 _OURS = {
     Means.NOTIFY: ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"),
     Means.IPC: tuple(name for name, _ in nodeipc.ENVIRONMENT),
@@ -35,6 +36,7 @@ def readiness_clashes(services: Mapping[str, Service]) -> Iterator[Complaint]:
                     yield (*place, key), "a task is never ready: it ends by itself"
             continue
         yield from _of_startup(place, entry)
+        yield from _descriptors(place, entry)
         yield from _needs_of_a_port(place, entry)
         yield from _environment(place, entry)
 
@@ -52,10 +54,21 @@ def _of_startup(place: KeyPath, entry: Service) -> Iterator[Complaint]:
         startup == ready or means(entry.ready) in _ONCE_ONLY
     ):
         yield (*place, "ready"), f"`startup` waits for `{means(entry.startup)}` already"
-    if {means(entry.startup), means(entry.ready)} == {Means.FD, Means.IPC}:
-        for key, number in (("startup", entry.startup.fd), ("ready", entry.ready.fd)):
-            if number == nodeipc.NUMBER:
-                yield (*place, key, "fd"), f"descriptor {number} is Node's IPC channel"
+
+
+def _descriptors(place: KeyPath, entry: Service) -> Iterator[Complaint]:
+    """Find numbers that a worker would have to see two things under."""
+    sockets = len(entry.listen.bind) if entry.listen_fds and entry.listen is not None else 0
+    taken = dict.fromkeys(range(_FIRST, _FIRST + sockets), "a socket of `listen_fds`")
+    said = checks(entry)
+    if said.awaits(Means.IPC) or entry.stop.shutdown_with_message:
+        if nodeipc.NUMBER in taken:
+            message = f"descriptor {nodeipc.NUMBER} would be one of them and Node's IPC channel"
+            yield (*place, "listen_fds"), message
+        taken[nodeipc.NUMBER] = "Node's IPC channel"
+    for key, sign in (("startup", entry.startup), ("ready", entry.ready)):
+        if sign is not None and sign.fd in taken:
+            yield (*place, key, "fd"), f"descriptor {sign.fd} is {taken[sign.fd]}"
 
 
 def _of_remote(place: KeyPath, entry: Service) -> Iterator[Complaint]:

@@ -209,8 +209,9 @@ def _comes(old: Config, new: Config) -> Iterator[Change]:
 
 
 def _seen_by_process(service: Service) -> tuple[object, ...]:
-    env, place = dict(service.env), (service.cwd, service.port, service.remote)
-    told = (service.readiness.given, service.stop.shutdown_with_message)
+    env = dict(service.env), dict(service.secrets), service.env_inherit
+    place = service.cwd, service.port, service.remote, service.listen_fds
+    told = service.readiness.given, service.stop.shutdown_with_message
     return service.command, place, env, service.kind, service.schedule, told
 
 

@@ -2,14 +2,13 @@
 
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from webqx_supervisor.core.inheriting import passed_on
 from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.model.service import Service
 from webqx_supervisor.process.tree import COOKIE_VARIABLE
-
-FOREIGN = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
-"""What the daemon itself is told by its keeper, or by systemd."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +31,17 @@ def filled(
     return tuple(fill(word, service=service.name, instance=instance, port=port) for word in words)
 
 
-def environment(service: Service, instance: int, port: int | None, cookie: str) -> dict[str, str]:
-    """Return the whole environment: the daemon's own, then what services.toml says, then ours."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith("WEBQX_SV_")}
-    for name in (*FOREIGN, "NODE_CHANNEL_FD"):  # the last of whoever has started the daemon
-        env.pop(name, None)
+def environment(
+    service: Service, instance: int, port: int | None, cookie: str, read: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the whole environment: the daemon's own, then what services.toml says, then ours.
+
+    What was `read` of its secrets is taken as it is: nothing is filled into it.
+    """
+    env = passed_on(os.environ, service.env_inherit)
     names, values = [name for name, _ in service.env], tuple(value for _, value in service.env)
     env |= dict(zip(names, filled(values, service, instance, port), strict=True))
+    env |= read
     if port is not None:
         env["PORT"] = str(port)
     env["WEBQX_SV_SERVICE"] = service.name

@@ -41,8 +41,8 @@ class Pulse:
 class Whole(Protocol):
     """What only the daemon as a whole can do."""
 
-    async def apply(self) -> tuple[Sequence[Change], list[Failure]]:
-        """Compile services.toml and make it so."""
+    async def apply(self, environment: str | None = None) -> tuple[Sequence[Change], list[Failure]]:
+        """Compile services.toml and make it so, in another environment if one is named."""
 
     def shut_down(self) -> None:
         """End it all."""
@@ -124,6 +124,7 @@ class Handlers:
         return Reply(
             {
                 "service": service,
+                "environment": self._services.config.environment,
                 "status": next(to_plain(s) for s in status.services if s.name == name),
                 "events": to_plain(events[-DESCRIBED_EVENTS:]),
             }
@@ -228,9 +229,12 @@ class Handlers:
         answer = {"name": name, "from": before, "to": wanted, "failed": to_plain(failures)}
         return Reply(answer)
 
-    async def _apply(self, _: Call) -> Reply:
-        self._registry.tell(ASKED, "apply")
-        changes, failures = await self._whole.apply()
+    async def _apply(self, call: Call) -> Reply:
+        environment = _body(call, "environment").get("environment")
+        if not (environment is None or isinstance(environment, str)):
+            raise UsageError('"environment" is to be a name, or "" for none')
+        self._registry.tell(ASKED, f"apply {environment or ''}".strip())
+        changes, failures = await self._whole.apply(environment)
         return Reply(
             {"changes": [_change_row(change) for change in changes], "failed": to_plain(failures)}
         )

@@ -12,11 +12,13 @@ import trio
 
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.core.ports import LAST_PORT
-from webqx_supervisor.daemon import channels
+from webqx_supervisor.daemon import channels, handed
 from webqx_supervisor.daemon.environment import Gifts, environment, filled
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
+from webqx_supervisor.daemon.secrets import Secrets
+from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.voice import Voice
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.link import Count
@@ -71,6 +73,8 @@ class Resources:
     silence: Callable[[str], Awaitable[None]]
     save: Callable[[], None]
     evidence: Evidence
+    secrets: Secrets
+    sockets: ListeningSockets
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +113,14 @@ async def start(service: Service, instance: int, port: int | None, resources: Re
         portowner.check_free(port)
     elif service.port is not None:
         raise CannotStart(f"no free port from {service.port} up to {LAST_PORT}")
-    with channels.opened(service) as (voice, gifts):
+    with (
+        handed.copies(service, resources.sockets) as sockets,
+        channels.opened(service) as (voice, gifts),
+    ):
         voice.expect(service.readiness.patterns, gifts.cookie, resources.output.expect)
+        all_gifts = handed.added(gifts, service, sockets)
         try:
-            started = await begin(service.command, service, instance, port, resources, gifts)
+            started = await begin(service.command, service, instance, port, resources, all_gifts)
         except BaseException:
             resources.output.detach(gifts.cookie)
             raise
@@ -134,13 +142,14 @@ async def begin(
     Raises CannotStart.
     """
     cookie = gifts.cookie
+    env = environment(service, instance, port, cookie, await resources.secrets.read(service))
     pipes = _pipes()
     try:
         process = await spawn.start(
             spawn.Launch(
                 command=filled(command, service, instance, port),
                 cwd=service.cwd,
-                env={**environment(service, instance, port, cookie), **dict(gifts.env)},
+                env={**env, **dict(gifts.env)},
                 stdout=pipes["out"][1],
                 stderr=pipes["err"][1],
                 entry=spawn.Entry(gifts.descriptors, gifts.pid_variable),

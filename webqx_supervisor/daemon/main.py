@@ -38,6 +38,7 @@ from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.proxies import Proxies
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.renewal import Renewal
+from webqx_supervisor.daemon.secrets import Secrets
 from webqx_supervisor.daemon.services import Failure, Services
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.statefolder import StateFolder
@@ -78,7 +79,9 @@ class Daemon:
         self._watchdog = fdstore.watchdog()
         self._store.recall({fdstore.LOCK: lock, **self._inherited})
         self._folder = StateFolder(places, self._store, lock[0] if lock else None)
-        self._registry = Registry()
+        secrets = Secrets()
+        output.mask = secrets.masked_lines
+        self._registry = Registry(mask=secrets.masked)
         self._orphans = Orphans()
         self._stopping = trio.Event()
         self._applying = trio.Lock()
@@ -98,6 +101,8 @@ class Daemon:
             silence=lambda upstream: self._proxies.figures.silence(upstream),  # noqa: PLW0108
             save=self._save,
             evidence=Evidence(self._registry, places.deaths),
+            secrets=secrets,
+            sockets=self._sockets,
         )
         self._resources = resources
         self._renewal = Renewal(places.state_dir, self._store, output, self._save_all)
@@ -130,6 +135,7 @@ class Daemon:
         adoption = Adoption(self._saved, self._inherited, self._orphans, self._store)
         self._sockets.adopt(self._inherited)
         still_there = adoption.proxies(self._sockets)
+        adoption.handed(self._services.config.listeners, self._sockets)
         self._sockets.follow(self._services.config.listeners)
         # Before the workers: they may hold requests of any.
         self._proxies.adopt(still_there, self._inherited)
@@ -274,10 +280,15 @@ class Daemon:
         for failure in failures:
             self._registry.tell("failed", failure.reason, service=failure.name)
 
-    async def apply(self) -> tuple[Sequence[Change], list[Failure]]:
-        """Compile services.toml and make it so. Raises ConfigError, with nothing changed."""
+    async def apply(self, environment: str | None = None) -> tuple[Sequence[Change], list[Failure]]:
+        """Compile services.toml and make it so, in the environment that was chosen before or now.
+
+        Raises ConfigError, with nothing changed.
+        """
         async with self._applying:
-            new = await compile_apart(str(self._places.file))
+            if environment is None:
+                environment = self._services.config.environment
+            new = await compile_apart(str(self._places.file), environment)
             self._credentials.follow(new.routes)
             changes, failures = await self._services.apply(new)
             self._proxies.resize(new.proxies)

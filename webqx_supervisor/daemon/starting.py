@@ -6,7 +6,7 @@ from typing import Protocol
 import trio
 
 from webqx_supervisor.core.checks import wanted
-from webqx_supervisor.daemon import checks
+from webqx_supervisor.daemon import checks, handed
 from webqx_supervisor.daemon.environment import filled
 from webqx_supervisor.daemon.launch import Resources, Started
 from webqx_supervisor.daemon.race import either
@@ -36,6 +36,7 @@ class Start:
 
     def __init__(self, worker: Starting, started: Started, resources: Resources) -> None:
         self._worker = worker
+        self._started = started
         self._voice = started.voice
         self._resources = resources
         self._awaited = ""
@@ -65,6 +66,9 @@ class Start:
             check = Check(Means.HTTP, path=path) if path else _PORT
             self._wait_for(wanted(check, worker.port))
             await self._resources.prober.until_ready(worker.port, worker.service.health)
+        elif worker.service.listen_fds:
+            self._wait_for("somebody to wait for connections")
+            await handed.until_attended(self._started, worker.service, self._resources.sockets)
 
     async def _pass(self, check: Check) -> None:
         worker = self._worker
