@@ -11,6 +11,7 @@ from webqx_supervisor.config.fields import resolved
 from webqx_supervisor.config.life_clashes import life_clashes
 from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean
+from webqx_supervisor.config.quota_clashes import quota_clashes
 from webqx_supervisor.config.remote_clashes import remote_clashes
 from webqx_supervisor.config.route_clashes import Names, route_clashes
 from webqx_supervisor.config.schema import Listener, Service, ServicesToml
@@ -33,6 +34,7 @@ def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complai
     yield from _twice_named(document)
     yield from _dependencies(document.services, names.services)
     yield from life_clashes(document.services)
+    yield from quota_clashes(document.services)
     yield from route_clashes(document, names, {path[1]: entry for path, entry in listeners})
     yield from _balances(document, {path[1]: entry for path, entry in listeners})
 

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from webqx_supervisor.config import life, schema
+from webqx_supervisor.config import life, quota, schema
+from webqx_supervisor.config.accounts import account
 from webqx_supervisor.config.auth_check import auth_problems
 from webqx_supervisor.config.clashes import clashes
 from webqx_supervisor.config.clients import Trust, trust
@@ -29,6 +30,7 @@ from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.model import gateway, service
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import ConfigError, Problem
+from webqx_supervisor.model.quota import Privileges
 from webqx_supervisor.model.service import Watch
 
 ReadText = Callable[[str], str]
@@ -147,6 +149,8 @@ class _Services:
             hooks=life.hooks(entry),
             watch=self._watch(name, entry.watch),
             remote=entry.remote,
+            quota=quota.tree_quota(entry),
+            privileges=self._privileges(name, entry),
         )
 
     def proxies(self, wanted: int | str) -> int:
@@ -166,6 +170,19 @@ class _Services:
             if not os.path.exists(path):  # noqa: PTH110 - False where pathlib raises
                 self._complaints.append((("services", name, "watch"), f"no such path: {path}"))
         return Watch(paths, entry.ignore, entry.debounce)
+
+    def _privileges(self, name: str, entry: schema.Service) -> Privileges:
+        if entry.user is not None:
+            try:
+                account(entry.user)
+            except ValueError as error:
+                self._complaints.append((("services", name, "user"), str(error)))
+        cwd = self._absolute(entry.cwd)
+        hidden = next((each for each in quota.TEMPORARY if Path(cwd).is_relative_to(each)), None)
+        if entry.private_tmp and hidden:
+            message = f"would hide the folder {cwd}, which is in {hidden}"
+            self._complaints.append((("services", name, "private_tmp"), message))
+        return quota.privileges(entry)
 
     def _env(self, name: str, entry: schema.Service) -> tuple[tuple[str, str], ...]:
         paths = [self._absolute(path) for path in entry.env_file]

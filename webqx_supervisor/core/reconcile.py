@@ -199,7 +199,9 @@ def _comes(old: Config, new: Config) -> Iterator[Change]:
 
 def _seen_by_process(service: Service) -> tuple[object, ...]:
     env, place = dict(service.env), (service.cwd, service.port, service.remote)
-    return service.command, place, env, service.kind, service.schedule
+    # The soft limit alone is the daemon's, and no process has been told of it.
+    means = (replace(service.quota, memory_soft=0), service.privileges)
+    return service.command, place, env, service.kind, service.schedule, means
 
 
 def _gateway(

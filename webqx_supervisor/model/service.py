@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from webqx_supervisor.model.quota import Privileges, Quota
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -187,3 +189,5 @@ class Service:
     rolling: Rolling = field(default_factory=Rolling)
     hooks: Hooks = field(default_factory=Hooks)
     watch: Watch = field(default_factory=Watch)
+    quota: Quota = field(default_factory=Quota)
+    privileges: Privileges = field(default_factory=Privileges)

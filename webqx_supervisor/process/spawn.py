@@ -20,6 +20,16 @@ from webqx_supervisor.process.refusal import explain
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """Whom a process becomes: root can become anybody, anybody else only who they are."""
+
+    name: str
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What a process takes on itself before it becomes its command (process.enter).
 
@@ -30,6 +40,19 @@ class Entry:
     """(number that the process is to see, 3 or more; descriptor of the caller's) pairs."""
     pid_variable: str = ""
     """The environment variable that is to hold the process's own pid, see sd_listen_fds(3)."""
+    cgroup: str = ""
+    """The folder of the cgroup that it joins; "": it stays where the caller is."""
+    tmp: str = ""
+    """A folder whose `tmp` and `var-tmp` it sees as /tmp and /var/tmp."""
+    rlimits: tuple[tuple[str, int], ...] = ()
+    """Limits of setrlimit(2) by name, `nofile`, and value; -1 is unlimited."""
+    nice: int | None = None
+    ioprio: int | None = None
+    """Class and level as ioprio_set(2) takes them."""
+    cpus: tuple[int, ...] = ()
+    umask: int | None = None
+    account: Account | None = None
+    no_new_privileges: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +237,8 @@ def _refusal(launch: Launch, fault: Mapping[str, Any]) -> CannotStart:
 
 
 def _unrunnable(launch: Launch, error: OSError) -> CannotStart:
-    return CannotStart(explain(launch.command, launch.cwd, launch.env, error))
+    user = launch.entry.account.name if launch.entry.account else ""
+    return CannotStart(explain(launch.command, launch.cwd, launch.env, error, user))
 
 
 def adopt(
