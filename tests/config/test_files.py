@@ -41,6 +41,7 @@ def test_everything_lies_below_the_state_folder(home, file):
         socket=places.socket,
         lock=state / "lock",
         logs=state / "logs",
+        private=state / "private",
         wanted=state / "wanted.json",
         journal=state / "journal.json",
         deaths=state / "deaths.json",

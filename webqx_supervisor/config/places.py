@@ -21,6 +21,7 @@ class Places:
     socket: Path
     lock: Path
     logs: Path
+    private: Path
     wanted: Path
     journal: Path
     deaths: Path
@@ -36,6 +37,7 @@ class Places:
             socket=_socket(state_dir),
             lock=state_dir / "lock",
             logs=state_dir / "logs",
+            private=state_dir / "private",
             wanted=state_dir / "wanted.json",
             journal=state_dir / "journal.json",
             deaths=state_dir / "deaths.json",

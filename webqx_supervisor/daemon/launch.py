@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -14,12 +14,14 @@ from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.core.ports import LAST_PORT
 from webqx_supervisor.daemon.environment import environment, filled
 from webqx_supervisor.daemon.evidence import Evidence
+from webqx_supervisor.daemon.means import discard, provide
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.link import Count
 from webqx_supervisor.model.service import LogStreams, Service
 from webqx_supervisor.process import portowner, spawn
+from webqx_supervisor.process.cgroups import Ground
 from webqx_supervisor.process.lines import Origin
 from webqx_supervisor.process.output import Output
 
@@ -49,6 +51,10 @@ class Resources:
     silence: Callable[[str], Awaitable[None]]
     save: Callable[[], None]
     evidence: Evidence
+    ground: Ground = field(default_factory=Ground)
+    """Where the workers' cgroups are."""
+    private: Path = Path("private")
+    """The folder of the workers' private /tmp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,8 @@ class Started:
     """When it started, on trio's clock."""
     started_at: float
     """The same as Unix time."""
+    cgroup: str = ""
+    """The folder of the cgroup that its whole tree is in; "": there is none."""
 
 
 def log_file(logs: Path, service: str, instance: int, stream: str = "") -> Path:
@@ -102,20 +110,23 @@ async def begin(
     Raises CannotStart.
     """
     cookie = secrets.token_hex(8)
+    means = await provide(service, instance, cookie, resources.ground, resources.private)
     pipes = _pipes()
     try:
         process = await spawn.start(
             spawn.Launch(
                 command=filled(command, service, instance, port),
                 cwd=service.cwd,
-                env={**environment(service, instance, port, cookie), **extra},
+                env={**environment(service, instance, port, cookie), **means.env, **extra},
                 stdout=pipes["out"][1],
                 stderr=pipes["err"][1],
+                entry=means.entry,
             )
         )
     except BaseException:
         for reading, _ in pipes.values():
             os.close(reading)
+        means.withdraw()
         raise
     finally:
         for _, writing in pipes.values():
@@ -124,7 +135,9 @@ async def begin(
     for stream, (reading, _) in pipes.items():
         resources.store.push(stored_name(cookie, stream), reading)
         collect(service, origin, cookie, stream, reading, resources)
-    return Started(process, cookie, trio.current_time(), time.time())
+    with trio.CancelScope(shield=True):  # it is there, so it is ours
+        await means.settle(process.pid)
+    return Started(process, cookie, trio.current_time(), time.time(), means.cgroup)
 
 
 def collect(
@@ -137,13 +150,14 @@ def collect(
 
 
 async def forget(cookie: str, resources: Resources) -> list[str]:
-    """Let go of the pipes of a process that has ended; return the last lines that it wrote."""
+    """Let go of the pipes of a process that has ended, and of its /tmp; return its last lines."""
     with trio.move_on_after(LAST_WORDS):
         await resources.output.closed(cookie)
     lines = resources.output.tail(cookie)
     resources.output.detach(cookie)
     for stream in STREAMS:
         resources.store.remove(stored_name(cookie, stream))
+    await discard(resources.private, cookie)
     return lines
 
 

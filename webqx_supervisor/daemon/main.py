@@ -15,7 +15,7 @@ import trio
 
 from webqx_supervisor import __version__
 from webqx_supervisor.config import wanted
-from webqx_supervisor.config.places import Places
+from webqx_supervisor.config.places import Places, digest
 from webqx_supervisor.control import fdstore
 from webqx_supervisor.control.server import serve
 from webqx_supervisor.core.reconcile import Change
@@ -43,6 +43,7 @@ from webqx_supervisor.model.errors import WebqxError
 from webqx_supervisor.model.gateway import Table, read_worker_id
 from webqx_supervisor.model.link import BreakerMoved, KeyMissing, Lost, Survived
 from webqx_supervisor.model.resilience import BreakerState
+from webqx_supervisor.process import cgroups
 from webqx_supervisor.process.identity import boot_id
 from webqx_supervisor.process.output import Output
 
@@ -94,6 +95,8 @@ class Daemon:
             silence=lambda upstream: self._proxies.figures.silence(upstream),  # noqa: PLW0108
             save=self._save,
             evidence=Evidence(self._registry, places.deaths),
+            ground=cgroups.find(f"{asked.config.name}-{digest(places.state_dir)[:8]}"),
+            private=places.private,
         )
         self._resources = resources
         self._renewal = Renewal(places.state_dir, self._store, output, self._save_all)
@@ -141,6 +144,7 @@ class Daemon:
             self._services.close()
             await self._services.gone.wait()
             workers.cancel_scope.cancel()
+        self._resources.ground.leave()
         self._resources.evidence.save()
         await self._prober.aclose()
         await self._fetcher.aclose()

@@ -113,7 +113,7 @@ class Worker(Place):
             await self._see_off(started)
         self._burying = True
         rest, death = self._saw_exit(started, await started.process.wait())
-        await tree.kill_leftovers(started.process.identity, started.cookie)
+        await tree.kill_leftovers(started.process.identity, started.cookie, started.cgroup)
         self.last_lines = await launch.forget(started.cookie, self._resources)
         if death is not None:
             self._resources.evidence.last_words(death, self.last_lines)
@@ -130,6 +130,7 @@ class Worker(Place):
             started = self.started
             await self.end(started)
             await started.process.wait()  # or it stays a zombie
+            await tree.kill_leftovers(started.process.identity, started.cookie, started.cgroup)
             self.started, self._verdict, self._burying = None, "", False
             self.last_lines = await launch.forget(started.cookie, self._resources)
         self._tell("fatal", self.reason)
@@ -152,7 +153,8 @@ class Worker(Place):
         self._verdict = verdict
         stop = self.service.stop
         number = signal.Signals[stop.signal]
-        await tree.end(started.process.identity, started.cookie, number, stop.grace)
+        identity, cookie = started.process.identity, started.cookie
+        await tree.end(identity, cookie, number, stop.grace, started.cgroup)
 
     async def hung(self, started: Started, reason: str) -> None:
         """Take it out of the rotation, have it say in its log where it hangs, and end it."""
