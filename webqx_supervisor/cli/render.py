@@ -7,7 +7,7 @@ import itertools
 import json
 import shlex
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -69,6 +69,8 @@ def description(answer: Mapping[str, Any]) -> str:
     blocks = [tree(definition), services([answer["status"]])]
     if answer["status"]["workers"]:
         blocks.append(workers([answer["status"]]))
+        blocks.append("\n".join(_trees(answer["status"])))
+    blocks.append("\n".join(f"limit  {each}" for each in answer.get("limits", ())))
     blocks.append("\n".join(map(event, answer["events"])))
     return "\n\n".join(filter(None, blocks))
 
@@ -196,6 +198,14 @@ def _worker(service: str, row: Mapping[str, Any]) -> tuple[str, ...]:
         str(row["in_flight"]),
         str(row["requests"]),
     )
+
+
+def _trees(row: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how many there are of each worker, in whose figures all of them count."""
+    for worker in row["workers"]:
+        if worker.get("processes"):
+            numbers = f"{worker['processes']} processes, {worker['threads']} threads"
+            yield f"{row['name']}:{worker['instance']}  {numbers}"
 
 
 def _remark(row: Mapping[str, Any]) -> str:

@@ -117,6 +117,7 @@ class Handlers:
             {
                 "service": service,
                 "status": next(to_plain(s) for s in status.services if s.name == name),
+                "limits": self._survey.limits(supervisor),
                 "events": to_plain(events[-DESCRIBED_EVENTS:]),
             }
         )

@@ -14,6 +14,7 @@ from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.core.ports import LAST_PORT
 from webqx_supervisor.daemon.environment import environment, filled
 from webqx_supervisor.daemon.evidence import Evidence
+from webqx_supervisor.daemon.ledger import Ledger
 from webqx_supervisor.daemon.means import discard, provide
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
@@ -53,6 +54,7 @@ class Resources:
     evidence: Evidence
     ground: Ground = field(default_factory=Ground)
     """Where the workers' cgroups are."""
+    ledger: Ledger = field(default_factory=Ledger)
     private: Path = Path("private")
     """The folder of the workers' private /tmp."""
 

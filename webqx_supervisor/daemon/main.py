@@ -137,7 +137,7 @@ class Daemon:
                 await adoption.close_rest()
                 self._adopting = False
                 workers.start_soon(self._keep_journal)
-                workers.start_soon(self._resources.evidence.watch, self._services.pids)
+                workers.start_soon(self._resources.evidence.watch, self._resources.ledger.memory)
                 workers.start_soon(self._resources.evidence.keep_saved)
                 await self._open_doors(adoption.orders())
                 await self._proxies.leave(self._last_requests())
@@ -156,7 +156,11 @@ class Daemon:
     async def _open_doors(self, orders: Sequence[journal.Order]) -> None:
         """Answer commands and signals until told to stop."""
         survey = Survey(
-            self._services, self._proxies, lambda: self._renewal.keeper_pid, self.pauses.all
+            self._services,
+            self._proxies,
+            self._resources,
+            lambda: self._renewal.keeper_pid,
+            self.pauses.all,
         )
         logs = LogReader(self._places.logs, self._output, self._services)
         evidence = self._resources.evidence

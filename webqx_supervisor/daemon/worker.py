@@ -15,7 +15,9 @@ from functools import partial
 
 import trio
 
+from webqx_supervisor.core import quota as rules
 from webqx_supervisor.core.lifecycle import Occasion
+from webqx_supervisor.core.quarantine import OVER_MEMORY
 from webqx_supervisor.core.restart import Finish, GiveUp, Restarts, finish
 from webqx_supervisor.daemon import hooks, launch
 from webqx_supervisor.daemon.journal import Finished, WorkerEntry
@@ -28,7 +30,7 @@ from webqx_supervisor.model.evidence import Death
 from webqx_supervisor.model.exits import Exit
 from webqx_supervisor.model.service import Kind, Service
 from webqx_supervisor.model.status import WorkerState
-from webqx_supervisor.process import tree
+from webqx_supervisor.process import cgroups, tree
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +158,11 @@ class Worker(Place):
         identity, cookie = started.process.identity, started.cookie
         await tree.end(identity, cookie, number, stop.grace, started.cgroup)
 
+    async def cut_off(self, started: Started, verdict: str) -> None:
+        """Kill the whole tree at once, as the kernel does with what is over a limit."""
+        self._verdict = verdict
+        await tree.kill_leftovers(started.process.identity, started.cookie, started.cgroup)
+
     async def hung(self, started: Started, reason: str) -> None:
         """Take it out of the rotation, have it say in its log where it hangs, and end it."""
         verdict = f"hung: {reason}"
@@ -174,7 +181,7 @@ class Worker(Place):
         """
         uptime = trio.current_time() - started.since
         pid = started.process.pid
-        verdict, self._verdict = self._verdict, ""
+        verdict, self._verdict = self._verdict or self._overrun(started, ended), ""
         self.started, self.healthy = None, False
         self.exit_code = ended.code
         rest, death = 0.0, None
@@ -195,6 +202,13 @@ class Worker(Place):
             self._tell("exited", self.reason, pid)
         self._resources.save()
         return rest, death
+
+    def _overrun(self, started: Started, ended: Exit) -> str:
+        """Return what the kernel has killed it for, if its cgroup says so."""
+        if ended.is_kill and started.cgroup and cgroups.oom_kills(started.cgroup):
+            limit = rules.size(self.service.quota.memory)
+            return f"{OVER_MEMORY} of {limit}, killed by the kernel"
+        return ""
 
     def _after_exit(self, uptime: float, last: Finish | None) -> float:
         if self.on_trial and self.state is WorkerState.STARTING:

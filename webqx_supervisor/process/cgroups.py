@@ -133,15 +133,15 @@ def oom_kills(folder: str) -> int:
 def figures(folder: str) -> Figures:
     """Return what the members, those that have ended included, have used and use.
 
-    Memory is what cannot be had back at once, as Kubernetes counts it: without the pages of
-    files that nobody has used for a while (memory.stat).
+    Memory is without the pages of files, which can be had back at any time (memory.stat).
     """
     cpu = memory = pids = None
     with contextlib.suppress(OSError):
         cpu = _number_after("usage_usec", _read(f"{folder}/cpu.stat")) / 1e6
     with contextlib.suppress(OSError):
-        idle = _number_after("inactive_file", _read(f"{folder}/memory.stat"))
-        memory = max(0, int(_read(f"{folder}/memory.current")) - idle)
+        stat = _read(f"{folder}/memory.stat")
+        caches = sum(_number_after(word, stat) for word in ("active_file", "inactive_file"))
+        memory = max(0, int(_read(f"{folder}/memory.current")) - caches)
     with contextlib.suppress(OSError):
         pids = int(_read(f"{folder}/pids.current"))
     return Figures(cpu, memory, pids)

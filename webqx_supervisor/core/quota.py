@@ -1,0 +1,133 @@
+"""When a worker's tree is over what it may use, and what then: rules on figures, no figure taken.
+
+The kernel holds `memory`, `cpu` and `pids` where it can (process.cgroups). Everything else is
+looked at from time to time: what is near a limit more often, what has none never.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from webqx_supervisor.core.quarantine import OVER_MEMORY
+from webqx_supervisor.model.quota import Quota
+
+INTERVAL = 5.0
+"""s between two looks at what is far from its limits."""
+NEAR_INTERVAL = 1.0
+NEAR = 0.8
+"""From this share of a limit on it is looked at more often."""
+LONGEST_WAIT = 3600.0
+"""s; a worker that is too big from the start is replaced as often as this at least."""
+CPU_WINDOW = 60.0
+"""s over which the CPU quota is looked at, so that a burst is none of our business."""
+_LOOKED_AT = f"looked at every {INTERVAL:g} s, every {NEAR_INTERVAL:g} s from {NEAR:.0%} on"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one tree uses: octets, processes and threads."""
+
+    memory: int
+    pids: int
+
+
+def pause(quota: Quota, held: Collection[str], loads: Collection[Load]) -> float:
+    """Return for how many s the trees under this quota need no look."""
+    near = (
+        limit for load in loads for limit, used in _limits(quota, held, load) if used > NEAR * limit
+    )
+    return INTERVAL if next(near, None) is None else NEAR_INTERVAL
+
+
+def excess(quota: Quota, held: Collection[str], load: Load) -> str:
+    """Return what a tree has too much of, so that it must end; "" if nothing.
+
+    `held` are the limits that the kernel holds: there nobody else needs to.
+    """
+    if quota.memory and "memory" not in held and load.memory > quota.memory:
+        return f"{OVER_MEMORY} of {size(quota.memory)}: {size(load.memory)}"
+    if quota.pids and "pids" not in held and load.pids > quota.pids:
+        return f"over its limit of {quota.pids} processes and threads: {load.pids}"
+    return ""
+
+
+def unheld(quota: Quota, held: Collection[str]) -> bool:
+    """Say whether something that must not be exceeded is held by nobody but us."""
+    wanted = (("memory", quota.memory), ("pids", quota.pids), ("cpu", quota.cpu))
+    return any(limit and name not in held for name, limit in wanted)
+
+
+def measures(quota: Quota, held: Collection[str]) -> tuple[str, ...]:
+    """Return the limits of a tree, and by what means each of them holds; for a person."""
+    told = []
+    if quota.memory_soft:
+        told.append(f"memory_soft {size(quota.memory_soft)}: {_LOOKED_AT}; replaced")
+    if quota.memory:
+        how = "cgroup memory.max" if "memory" in held else f"{_LOOKED_AT}; killed"
+        told.append(f"memory {size(quota.memory)}: {how}")
+    if quota.cpu:
+        how = "cgroup cpu.max" if "cpu" in held else "not held without a cgroup; more is an event"
+        told.append(f"cpu {quota.cpu:.0%}: {how}")
+    if quota.pids:
+        how = "cgroup pids.max" if "pids" in held else f"{_LOOKED_AT}; killed"
+        told.append(f"pids {quota.pids}: {how}")
+    return tuple(told)
+
+
+class Replacements:
+    """Whether replacing the worker of one place helps against its hunger.
+
+    Who has served for a while before it came to the soft limit leaks, or has filled its caches:
+    a fresh one helps. Who is above it in its first moments would be so again and again: the pause
+    until the next one doubles each time.
+    """
+
+    def __init__(self) -> None:
+        self._quick = 0
+
+    def wait(self, age: float, healthy_after: float) -> float:
+        """Return for how many s a worker goes on that came over the limit at this age."""
+        if age >= healthy_after:
+            self._quick = 0
+            return 0.0
+        self._quick += 1
+        return min(LONGEST_WAIT, healthy_after * 2.0**self._quick) - age
+
+
+class CpuQuota:
+    """Whether one tree keeps to its CPU quota, looked at over CPU_WINDOW."""
+
+    def __init__(self, quota: float) -> None:
+        self._quota = quota
+        self._then: tuple[float, float] | None = None
+        self._told = False
+
+    def read(self, now: float, cpu_seconds: float) -> float:
+        """Take in a reading; return how many CPUs it had, when it begins to have too many."""
+        if self._then is None:
+            self._then = now, cpu_seconds
+        then, used = self._then
+        if now - then < CPU_WINDOW:
+            return 0.0
+        share = (cpu_seconds - used) / (now - then)
+        self._then = now, cpu_seconds
+        is_news = share > self._quota and not self._told
+        self._told = share > self._quota
+        return share if is_news else 0.0
+
+
+def size(octets: float) -> str:
+    """Return what a person reads: `512M`, `1.5G`."""
+    for unit in ("", "k", "M", "G"):
+        if octets < 1024 or unit == "G":
+            break
+        octets /= 1024
+    return f"{octets:.1f}".removesuffix(".0") + unit
+
+
+def _limits(quota: Quota, held: Collection[str], load: Load) -> list[tuple[int, int]]:
+    limits = [(quota.memory_soft, load.memory)]
+    if "memory" not in held:
+        limits.append((quota.memory, load.memory))
+    if "pids" not in held:
+        limits.append((quota.pids, load.pids))
+    return [(limit, used) for limit, used in limits if limit]
