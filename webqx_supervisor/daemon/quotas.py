@@ -103,7 +103,7 @@ class QuotaWatch:
             wait = rule.wait(age, self._supervisor.service.restart.healthy_after)
             self._due[started.cookie] = now + wait
             if wait:
-                text = f"uses {what}, after {age:.0f} s already; replaced in {wait:.0f} s at most"
+                text = f"uses {what}, after {age:.0f} s already; replaced in {wait:.0f} s"
                 self._tell(worker, "too_big", text)
         if self._due[started.cookie] > now:
             return False
