@@ -191,7 +191,7 @@ def test_the_kernel_holds_the_number_of_processes_and_the_cpu(project):
 def test_what_a_worker_has_started_ends_with_it_wherever_it_has_hidden(project):
     project.service(APP, more="instances = 1").cli("start")
     (worker,) = project.all_running(1)
-    hidden = ask(project, "/hide")["pid"]
+    hidden = ask(project, "/hide")["hidden"]
     folder = cgroup_of(worker["pid"])
     assert cgroup_of(hidden) == folder
     os.kill(worker["pid"], 9)
@@ -219,6 +219,6 @@ def test_the_next_daemon_finds_the_cgroups_of_one_that_was_killed(project):
 
 
 def cgroup_of(pid):
-    mount = Path(cgroups._mounted()[0])
+    mount = Path(cgroups._seen()[0])
     lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
     return mount / next(line[4:] for line in lines if line.startswith("0::"))

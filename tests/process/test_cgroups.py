@@ -121,3 +121,45 @@ def test_a_limit_that_the_kernel_does_not_take_leaves_no_cgroup(ground, monkeypa
     with pytest.raises(OSError, match=r"memory\.nonsense"):
         ground.make("one", Quota())
     assert ground.strangers([]) == []
+
+
+BOX = """
+import sys
+from webqx_supervisor.model.quota import Quota
+from webqx_supervisor.process import cgroups
+
+first, again = cgroups.find("x"), cgroups.find("x")
+print(first.folder, first == again, *sorted(first.controllers))
+print(open("/proc/self/cgroup").read().split("0::")[1].strip())
+print(first.make("one", Quota()))
+print(cgroups.find("x", by_systemd=True) == first)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_what_a_container_has_is_ours_to_shape(ground):
+    box = Path(ground.make("box", Quota()))
+    enter = f"echo $$ > {box}/cgroup.procs; exec unshare --mount --cgroup sh -c"
+    mount = "umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup"
+    done = subprocess.run(
+        ["sh", "-c", f'{enter} \'{mount}; exec "$0" -c "$1"\' "$@"', "", sys.executable, BOX],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    there, own, made, again = done.stdout.splitlines()
+    folder = "/sys/fs/cgroup/workers-x"
+    assert there.split() == [folder, "True", *sorted(ground.controllers)]
+    assert (own, made, again) == ("/supervisor", f"{folder}/one", "True")
+    assert (box / "workers-x" / "one").is_dir()
+
+
+def test_what_somebody_else_has_is_left_alone(monkeypatch):
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    ground = cgroups.find("x")
+    assert not ground.folder
+    assert "is not this user's (systemd: Delegate=yes)" in ground.why_not
+    assert ground.make("one", Quota()) == ""
+    assert ground.strangers([]) == []

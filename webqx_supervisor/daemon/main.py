@@ -83,6 +83,7 @@ class Daemon:
         self._prober = Prober()
         self._sockets = ListeningSockets(self._store, self._registry)
         self._proxies: Proxies
+        self._renewal = Renewal(places.state_dir, self._store, output, self._save_all)
         resources = Resources(
             registry=self._registry,
             output=output,
@@ -95,11 +96,13 @@ class Daemon:
             silence=lambda upstream: self._proxies.figures.silence(upstream),  # noqa: PLW0108
             save=self._save,
             evidence=Evidence(self._registry, places.deaths),
-            ground=cgroups.find(f"{asked.config.name}-{digest(places.state_dir)[:8]}"),
+            ground=cgroups.find(
+                f"{asked.config.name}-{digest(places.state_dir)[:8]}",
+                by_systemd=self._renewal.by_systemd,
+            ),
             private=places.private,
         )
         self._resources = resources
-        self._renewal = Renewal(places.state_dir, self._store, output, self._save_all)
         self._proxies_are_new = False
         self._fetcher = Fetcher()
         self._credentials = CredentialStore(self._registry, self._fetcher, places.keys)

@@ -7,6 +7,10 @@ root of a container, or, for root, below a folder at the top:
     …/supervisor         the daemon, keeper, proxies: above limits there may be no members
     …/workers-NAME/api-1-COOKIE
 
+Where systemd itself starts the next daemon, it does so in the cgroup above, and fails once that
+passes controllers on; unless it is told to use the one below (DelegateSubgroup=supervisor, of
+systemd 254). Else there are no limits then, only what members are there and an end for all.
+
 Nothing is found where no such place can be written to; then limits are looked after by polling.
 """
 
@@ -73,24 +77,28 @@ class Ground:
             remove(self.folder)
 
 
-def find(name: str) -> Ground:
-    """Find where this process may have cgroups, and make a folder of this name there."""
+def find(name: str, *, by_systemd: bool = False) -> Ground:
+    """Find where this process may have cgroups, and make a folder of this name there.
+
+    `by_systemd`: it starts the next daemon.
+    """
     try:
-        mount, root = _mounted()
-        own = _own(root)
-        folder, above = _place(mount, own, name)
+        folder, above = _place(*_seen(), name, by_systemd=by_systemd)
         for each in above:
             os.makedirs(each, exist_ok=True)  # noqa: PTH103 - as above
             _enable(each)
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-        _enable(folder)
+        if above:
+            _enable(folder)
         enabled = frozenset(_read(f"{folder}/cgroup.subtree_control").split()) & set(WANTED)
     except OSError as error:
         return Ground(why_not=f"{error.filename or 'cgroup'}: {error.strerror}")
     except LookupError as error:
         return Ground(why_not=str(error.args[0]))
     missing = ", ".join(each for each in WANTED if each not in enabled)
-    why_not = f"without the controllers {missing}" if missing else ""
+    why_not = f"there is no controller {missing}" if missing else ""
+    if missing and not above:
+        why_not = "systemd puts the next daemon there (DelegateSubgroup=supervisor is missing)"
     return Ground(folder, enabled, why_not)
 
 
@@ -160,32 +168,41 @@ def _limits(quota: Quota, controllers: Collection[str]) -> Iterator[tuple[str, s
         yield "cpu.weight.nice", str(quota.nice)
 
 
-def _mounted() -> tuple[str, str]:
-    """Return where cgroup v2 is mounted, and which cgroup is seen there as the root."""
+def _seen() -> tuple[str, str]:
+    """Return where cgroup v2 is mounted, and this process' own cgroup below that, "" for the top.
+
+    Raises LookupError where neither is seen.
+    """
+    lines = _read("/proc/self/cgroup").splitlines()
+    path = next((line[3:] for line in lines if line.startswith("0::")), "/..")
+    why_not = "no cgroup v2 is mounted"
+    for mount, root in _mounts():
+        top = root.rstrip("/")
+        if "/.." not in path + root and f"{path}/".startswith(f"{top}/"):
+            return mount, path.removeprefix(top).rstrip("/")
+        why_not = "the cgroup of this process is not below what is mounted"
+    raise LookupError(why_not)
+
+
+def _mounts() -> Iterator[tuple[str, str]]:
+    """Yield where cgroup v2 is mounted and not hidden, and which cgroup is seen there as root."""
     for line in _read("/proc/self/mountinfo").splitlines():
         fields, _, kind = line.partition(" - ")
         if kind.startswith("cgroup2 "):
             _, _, _, root, mount, *_ = fields.split(" ")
-            return mount, root
-    raise LookupError("no cgroup v2 is mounted")
+            if os.path.exists(f"{mount}/cgroup.procs"):  # noqa: PTH110
+                yield mount, root
 
 
-def _own(root: str) -> str:
-    """Return this process' cgroup as a path from the mount's root, "" for that itself."""
-    lines = _read("/proc/self/cgroup").splitlines()
-    path = next((line[3:] for line in lines if line.startswith("0::")), None)
-    if path is None or "/.." in path or not f"{path}/".startswith(f"{root.rstrip('/')}/"):
-        raise LookupError("the cgroup of this process is not below what is mounted")
-    return path.removeprefix(root.rstrip("/")).rstrip("/")
-
-
-def _place(mount: str, own: str, name: str) -> tuple[str, list[str]]:
-    """Return the folder for the workers, and those above it that must pass controllers on."""
+def _place(mount: str, own: str, name: str, *, by_systemd: bool) -> tuple[str, list[str]]:
+    """Return the folder for the workers, and those above it that are to pass controllers on."""
     workers = f"workers-{name}"
     if own.endswith(f"/{SUPERVISOR}") and _is_delegated(mount, own.removesuffix(f"/{SUPERVISOR}")):
         own = own.removesuffix(f"/{SUPERVISOR}")  # where the daemon before has put itself
         return f"{mount}{own}/{workers}", [f"{mount}{own}"]
     if _is_delegated(mount, own):
+        if by_systemd:
+            return f"{mount}{own}/{workers}", []
         _clear(f"{mount}{own}")
         return f"{mount}{own}/{workers}", [f"{mount}{own}"]
     if os.geteuid() != 0:

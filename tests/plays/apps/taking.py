@@ -35,7 +35,7 @@ def hide(_):
         os.setsid()
         os.execve("/bin/sleep", ["sleep", "600"], {})
     os.wait()
-    return {"pid": int(os.read(reading, 20))}
+    return {"hidden": int(os.read(reading, 20))}
 
 
 TAKING = {"eat": eat, "fork": fork, "hide": hide}
