@@ -69,8 +69,15 @@ def test_each_limit_is_told_with_its_means():
         "cpu 150%: not held without a cgroup; more is an event",
         f"pids 20: {looked}; killed",
     )
-    assert measures(Quota(nice=3), ()) == ()
+    assert measures(Quota(), ()) == ()
     assert measures(QUOTA, ALL)[2:] == ("cpu 150%: cgroup cpu.max", "pids 20: cgroup pids.max")
+
+
+def test_what_each_process_is_held_to_is_told_as_the_file_has_it():
+    quota = Quota(nice=-3, io="idle", cpus=(0, 2), umask=0o27, nofile=99, core=0)
+    words = ("nice -3", "io idle", "cpus 0, 2", "umask 027", "nofile 99", "core 0")
+    assert measures(quota, ()) == words
+    assert measures(Quota(core=-1), ()) == ("core unlimited",)
 
 
 def test_who_has_served_for_a_while_is_replaced_at_once():

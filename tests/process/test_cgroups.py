@@ -59,6 +59,11 @@ def test_who_is_not_known_is_a_stranger(ground):
     assert ground.strangers([one]) == [other]
 
 
+def test_a_folder_that_somebody_has_removed_is_made_anew(ground):
+    ground.leave()
+    assert Path(ground.make("one", Quota())).is_dir()
+
+
 def test_a_cgroup_is_removed_with_those_that_a_worker_has_made_in_it(ground):
     folder = ground.make("one", Quota())
     Path(folder, "inner", "most").mkdir(parents=True)

@@ -66,6 +66,7 @@ def description(answer: Mapping[str, Any]) -> str:
     needs = [f"{name} ({condition})" for name, condition in answer["service"]["depends_on"]]
     command = shlex.join(answer["service"]["command"])
     definition = {**answer["service"], "command": command, "depends_on": needs}
+    definition.pop("quota", None)  # told in words below
     blocks = [tree(definition), services([answer["status"]])]
     if answer["status"]["workers"]:
         blocks.append(workers([answer["status"]]))

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from webqx_supervisor.core.quarantine import OVER_MEMORY
-from webqx_supervisor.model.quota import Quota
+from webqx_supervisor.model.quota import UNLIMITED, Quota
 
 INTERVAL = 5.0
 """s between two looks at what is far from its limits."""
@@ -57,20 +57,26 @@ def unheld(quota: Quota, held: Collection[str]) -> bool:
 
 
 def measures(quota: Quota, held: Collection[str]) -> tuple[str, ...]:
-    """Return the limits of a tree, and by what means each of them holds; for a person."""
-    told = []
-    if quota.memory_soft:
-        told.append(f"memory_soft {size(quota.memory_soft)}: {_LOOKED_AT}; replaced")
-    if quota.memory:
-        how = "cgroup memory.max" if "memory" in held else f"{_LOOKED_AT}; killed"
-        told.append(f"memory {size(quota.memory)}: {how}")
-    if quota.cpu:
-        how = "cgroup cpu.max" if "cpu" in held else "not held without a cgroup; more is an event"
-        told.append(f"cpu {quota.cpu:.0%}: {how}")
-    if quota.pids:
-        how = "cgroup pids.max" if "pids" in held else f"{_LOOKED_AT}; killed"
-        told.append(f"pids {quota.pids}: {how}")
-    return tuple(told)
+    """Return what a worker is held to, and by what means; for a person."""
+    by_looking = f"{_LOOKED_AT}; killed"
+    memory, pids = (
+        f"cgroup {name}.max" if name in held else by_looking for name in ("memory", "pids")
+    )
+    cpu = "cgroup cpu.max" if "cpu" in held else "not held without a cgroup; more is an event"
+    core = "unlimited" if quota.core == UNLIMITED else size(quota.core or 0)
+    told = (
+        (quota.memory_soft, f"memory_soft {size(quota.memory_soft)}: {_LOOKED_AT}; replaced"),
+        (quota.memory, f"memory {size(quota.memory)}: {memory}"),
+        (quota.cpu, f"cpu {quota.cpu:.0%}: {cpu}"),
+        (quota.pids, f"pids {quota.pids}: {pids}"),
+        (quota.nice is not None, f"nice {quota.nice}"),
+        (quota.io, f"io {quota.io}"),
+        (quota.cpus, f"cpus {', '.join(map(str, quota.cpus))}"),
+        (quota.umask is not None, f"umask {quota.umask or 0:03o}"),
+        (quota.nofile, f"nofile {quota.nofile}"),
+        (quota.core is not None, f"core {core}"),
+    )
+    return tuple(text for is_given, text in told if is_given)
 
 
 class Replacements:

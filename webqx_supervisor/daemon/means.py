@@ -56,13 +56,13 @@ async def provide(
     quota, privileges = service.quota, service.privileges
     user, env = _identity(service)
     tmp = _make_tmp(private / cookie) if privileges.private_tmp else ""
-    name = f"{service.name}-{instance}-{cookie}"
+    cgroup = ""
     try:
-        cgroup = ground.make(name, quota)
+        cgroup = ground.make(f"{service.name}-{instance}-{cookie}", quota)
     except OSError as error:
-        if tmp:
+        if quota.bounds_the_tree:
             await discard(private, cookie)
-        raise CannotStart(f"no cgroup for it, {error.filename}: {error.strerror}") from error
+            raise CannotStart(f"no cgroup for it, {error.filename}: {error.strerror}") from error
     # What counts the tree has to count it from the first instant.
     entry = _entry(quota, privileges, cgroup if quota.bounds_the_tree else "", tmp, user)
     return Means(entry, cgroup, tmp, env)

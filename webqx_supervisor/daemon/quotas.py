@@ -56,6 +56,7 @@ class QuotaWatch:
         """Kill each tree that is above a hard limit, tell of CPU quotas, until cancelled."""
         while True:
             used = await self._look(self._everyone(), self._quota.memory)
+            self._meters = {cookie: each for cookie, each in self._meters.items() if cookie in used}
             for worker, started in self._everyone():
                 if started.cookie not in used:
                     continue

@@ -53,7 +53,12 @@ class Ground:
         if not self.folder:
             return ""
         folder = f"{self.folder}/{name}"
-        os.mkdir(folder)  # noqa: PTH102 - with hundreds of workers, paths are most of the cost
+        try:
+            os.mkdir(folder)  # noqa: PTH102 - with hundreds of workers, paths are most of the cost
+        except FileNotFoundError:  # somebody has tidied up
+            os.makedirs(self.folder)  # noqa: PTH103
+            _enable(self.folder)
+            os.mkdir(folder)  # noqa: PTH102
         try:
             for file, value in _limits(quota, self.controllers):
                 _write(f"{folder}/{file}", value)
