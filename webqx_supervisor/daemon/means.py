@@ -139,7 +139,8 @@ def _identity(service: Service) -> tuple[Account | None, dict[str, str]]:
 
 def _make_tmp(folder: Path) -> str:
     try:
-        folder.mkdir(mode=0o700, parents=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
         for name in ("tmp", "var-tmp"):
             (folder / name).mkdir()
             (folder / name).chmod(0o1777)  # whatever the umask
