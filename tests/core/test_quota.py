@@ -10,7 +10,7 @@ from webqx_supervisor.core.quota import (
     NEAR_INTERVAL,
     CpuQuota,
     Load,
-    Replacements,
+    SoftLimit,
     excess,
     measures,
     pause,
@@ -80,22 +80,43 @@ def test_what_each_process_is_held_to_is_told_as_the_file_has_it():
     assert measures(Quota(core=-1), ()) == ("core unlimited",)
 
 
+def steps(rule, *looks, healthy_after=10):
+    """Give the rule (who, over, served) looks; return what follows from each."""
+    return [
+        rule.look(who, over=over, served=served, healthy_after=healthy_after)
+        for who, over, served in looks
+    ]
+
+
 def test_who_has_served_for_a_while_is_replaced_at_once():
-    rule = Replacements()
-    assert [rule.wait(age, 10) for age in (10, 3600, 11)] == [0, 0, 0]
+    looks = ("a", False, 3), ("a", True, 11), ("b", True, 3600), ("b", False, 3605)
+    assert steps(SoftLimit(), *looks) == ["nothing", "replace", "replace", "nothing"]
 
 
-def test_who_is_too_big_at_once_is_replaced_ever_more_seldom():
-    rule = Replacements()
-    assert [rule.wait(2, 10) + 2 for _ in range(4)] == [20, 40, 80, 160]
-    assert [rule.wait(2, 10) + 2 for _ in range(100)][-1] == LONGEST_WAIT
+def test_who_is_too_big_at_once_serves_ever_longer():
+    rule = SoftLimit()
+    looks = ("a", True, 2), ("a", True, 19), ("a", True, 20), ("b", True, 2), ("b", True, 39)
+    assert steps(rule, *looks) == ["warn", "wait", "replace", "warn", "wait"]
+    assert rule.due == 40
+    for number in range(100):
+        steps(rule, (str(number), True, 2))
+    assert rule.due == LONGEST_WAIT
 
 
 def test_a_good_time_ends_the_waiting():
-    rule = Replacements()
-    rule.wait(2, 10)
-    assert rule.wait(50, 10) == 0
-    assert rule.wait(2, 10) == 18
+    rule = SoftLimit()
+    assert steps(rule, ("a", True, 2), ("b", True, 50), ("c", True, 2)) == [
+        *("warn", "replace", "warn"),
+    ]
+    assert rule.due == 20
+
+
+def test_a_short_healthy_time_makes_nobody_seem_to_have_grown_who_was_born_big():
+    born, grown = SoftLimit(), SoftLimit()
+    assert steps(born, ("a", True, 4.9), healthy_after=0.1) == ["warn"]
+    assert steps(grown, ("a", False, 0.5), ("a", True, 1), healthy_after=0.1) == [
+        *("nothing", "replace"),
+    ]
 
 
 def test_a_cpu_quota_is_looked_at_over_a_minute_and_told_once():

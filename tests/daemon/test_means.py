@@ -80,8 +80,9 @@ async def test_a_private_tmp_is_made_and_discarded(tmp_path):
 
 async def test_a_private_tmp_that_cannot_be_made_is_explained(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(CannotStart, match=f"no private /tmp in {tmp_path}/file/c00c1e: File exists"):
-        await given(tmp_path / "file", privileges=Privileges(private_tmp=True))
+    file = tmp_path / "file"
+    with pytest.raises(CannotStart, match=f"no private /tmp in {file}/c00c1e: File exists"):
+        await given(file, privileges=Privileges(private_tmp=True))
 
 
 async def test_limits_without_the_cgroup_that_should_hold_them_are_no_start(tmp_path):

@@ -99,7 +99,7 @@ def test_workers_have_cgroups_where_systemd_delegates_its_own(unit, project):
     unit.do("start")
     workers = project.all_running(2)
     httpx.get(f"{project.url}/hide")
-    assert "sleep" in inside(unit, "ps", "-A", "-o", "comm=")
+    helpers.until(lambda: "sleep" in inside(unit, "ps", "-A", "-o", "comm="))
     before = {worker["pid"]: cgroup_of(unit, worker["pid"]) for worker in workers}
     assert len(set(before.values())) == 2
     assert all(f"/{unit.file.name}/workers-" in each for each in before.values())

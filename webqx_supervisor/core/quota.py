@@ -6,6 +6,7 @@ looked at from time to time: what is near a limit more often, what has none neve
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import StrEnum
 
 from webqx_supervisor.core.quarantine import OVER_MEMORY
 from webqx_supervisor.model.quota import UNLIMITED, Quota
@@ -79,24 +80,54 @@ def measures(quota: Quota, held: Collection[str]) -> tuple[str, ...]:
     return tuple(text for is_given, text in told if is_given)
 
 
-class Replacements:
+class Step(StrEnum):
+    """What follows from a look at a worker beside its soft limit."""
+
+    NOTHING = "nothing"
+    WARN = "warn"
+    """It is above, and waits, which is news."""
+    WAIT = "wait"
+    REPLACE = "replace"
+
+
+class SoftLimit:
     """Whether replacing the worker of one place helps against its hunger.
 
-    Who has served for a while before it came to the soft limit leaks, or has filled its caches:
-    a fresh one helps. Who is above it in its first moments would be so again and again: the pause
-    until the next one doubles each time.
+    Who has served for a while before it came to the limit leaks, or has filled its caches: a
+    fresh one helps. Who is above it in its first moments would be so again and again: the time
+    that each serves at least doubles.
     """
 
     def __init__(self) -> None:
+        self.due = 0.0
+        """For how many s a worker that is above serves at least."""
+        self._who = ""
+        self._is_above = False
+        self._was_below = False
         self._quick = 0
 
-    def wait(self, age: float, healthy_after: float) -> float:
-        """Return for how many s a worker goes on that came over the limit at this age."""
-        if age >= healthy_after:
-            self._quick = 0
-            return 0.0
+    def look(self, who: str, *, over: bool, served: float, healthy_after: float) -> Step:
+        """Take in whether a worker is above that has served for so many s; return what follows."""
+        if who != self._who:
+            self._who, self._is_above, self._was_below = who, False, False
+        if not over:
+            self._is_above, self._was_below = False, True
+            return Step.NOTHING
+        is_news = not self._is_above
+        if is_news:
+            self._is_above = True
+            self._came_to_it(served, healthy_after)
+        if served >= self.due:
+            return Step.REPLACE
+        return Step.WARN if is_news else Step.WAIT
+
+    def _came_to_it(self, served: float, healthy_after: float) -> None:
+        first_look = not self._was_below and served < 2 * INTERVAL
+        if served >= healthy_after and not first_look:
+            self._quick, self.due = 0, 0.0
+            return
         self._quick += 1
-        return min(LONGEST_WAIT, healthy_after * 2.0**self._quick) - age
+        self.due = min(LONGEST_WAIT, max(healthy_after, 2 * INTERVAL) * 2.0**self._quick)
 
 
 class CpuQuota:

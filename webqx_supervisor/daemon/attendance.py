@@ -61,9 +61,10 @@ class Attendance:
         rolling, schedule = self._supervisor.service.rolling, self._supervisor.service.schedule
         if rolling.max_age or rolling.max_requests:
             yield self._rolling.by_limits
-        if self._supervisor.service.quota.memory_soft:
+        quota = self._supervisor.service.quota
+        if quota.memory_soft:
             yield self._quotas.by_memory
-        if self._quotas.has_unheld:
+        if quota.memory or quota.pids or quota.cpu:
             yield self._quotas.enforce
         if rolling.cron:
             yield lambda: self._at_each_time(

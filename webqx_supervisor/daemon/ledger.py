@@ -28,9 +28,10 @@ class Ledger:
         self._leaders = leaders
 
     async def look(self, age: float = 0.0) -> Trees:
-        """Return the trees as they were at most `age` s ago."""
+        """Return the trees as they were at most `age` s ago, those of newcomers included."""
         asked = trio.current_time()
-        if asked - self._at > age:
+        is_whole = all(cookie in self._trees for cookie, _ in self._leaders())
+        if asked - self._at > age or not is_whole:
             async with self._lock:
                 if self._at < asked:  # else another one has looked meanwhile
                     await self._take()

@@ -3,12 +3,13 @@
 Whoever is above the soft limit is replaced as in a reload; who is above a hard one is killed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 import trio
 
 from webqx_supervisor.core import quota as rules
+from webqx_supervisor.core.quota import Step
 from webqx_supervisor.daemon.launch import Resources, Started
 from webqx_supervisor.daemon.rolling import Rolling, only
 from webqx_supervisor.daemon.supervisor import Supervisor
@@ -29,55 +30,60 @@ class QuotaWatch:
         self._supervisor = supervisor
         self._resources = resources
         self._rolling = rolling
-        self._replacements: dict[int, rules.Replacements] = {}
-        self._due: dict[str, float] = {}
-        """When each of those above the soft limit is to be replaced, by cookie."""
+        self._soft_limits: dict[int, rules.SoftLimit] = {}
         self._meters: dict[str, rules.CpuQuota] = {}
-
-    @property
-    def has_unheld(self) -> bool:
-        """Whether there are hard limits that the kernel does not hold."""
-        return rules.unheld(self._quota, self._held)
 
     async def by_memory(self) -> None:
         """Replace each worker that is above the soft limit, until cancelled."""
         while True:
-            used = await self._look(self._serving(), self._quota.memory_soft)
-            self._due = {cookie: at for cookie, at in self._due.items() if cookie in used}
-            waiting = set()
-            for worker, started in self._serving():
-                now = used.get(started.cookie)
-                if now is not None and not await self._is_settled(worker, started, now):
-                    waiting.add(started.cookie)
-            loads = [_load(each) for cookie, each in used.items() if cookie not in waiting]
-            await trio.sleep(rules.pause(replace(self._quota, pids=0), (), loads))
+            serving = self._serving()
+            used = await self._look(serving, self._quota.memory_soft)
+            steps = [
+                (self._step(worker, started, used[started.cookie]), worker, started)
+                for worker, started in serving
+                if started.cookie in used
+            ]
+            for step, worker, started in steps:
+                if step is Step.REPLACE:
+                    what = self._figures(used[started.cookie])
+                    text = f"{worker.name} pid {started.process.pid} {what}"
+                    await self._rolling.roll(text, only(started))
+                    break  # that took a while: the others are looked at again
+            else:
+                loads = [
+                    _load(used[started.cookie])
+                    for step, _, started in steps
+                    if step is Step.NOTHING
+                ]
+                pause = rules.pause(replace(self._quota, pids=0), (), loads)
+                await self._rest(pause, {started.cookie for _, started in serving})
 
     async def enforce(self) -> None:
         """Kill each tree that is above a hard limit, tell of CPU quotas, until cancelled."""
         while True:
-            used = await self._look(self._everyone(), self._quota.memory)
-            self._meters = {cookie: each for cookie, each in self._meters.items() if cookie in used}
-            for worker, started in self._everyone():
-                if started.cookie not in used:
-                    continue
-                now = used[started.cookie]
-                self._mind_cpu(worker, started, now)
-                if verdict := rules.excess(self._quota, self._held, _load(now)):
-                    await worker.cut_off(started, verdict)
-            loads = [_load(each) for each in used.values()]
             quota = replace(self._quota, memory_soft=0)
-            await trio.sleep(rules.pause(quota, self._held, loads))
+            everyone = _with_processes(self._supervisor.everyone)
+            unheld = [each for each in everyone if rules.unheld(quota, self._held(each[1]))]
+            used = await self._look(unheld, quota.memory) if unheld else {}
+            self._meters = {cookie: each for cookie, each in self._meters.items() if cookie in used}
+            pauses = [rules.INTERVAL]
+            for worker, started in unheld:
+                if now := used.get(started.cookie):
+                    held, load = self._held(started), _load(now)
+                    if "cpu" not in held:
+                        self._mind_cpu(worker, started, now)
+                    if verdict := rules.excess(quota, held, load):
+                        await worker.cut_off(started, verdict)
+                    pauses.append(rules.pause(quota, held, [load]))
+            await trio.sleep(min(pauses))
 
     @property
     def _quota(self) -> Quota:
         return self._supervisor.service.quota
 
-    @property
-    def _held(self) -> frozenset[str]:
-        return self._resources.ground.controllers
-
-    def _everyone(self) -> list[tuple[Worker, Started]]:
-        return _with_processes(self._supervisor.everyone)
+    def _held(self, started: Started) -> frozenset[str]:
+        """Return which limits the kernel holds for a process."""
+        return self._resources.ground.controllers if started.cgroup else frozenset()
 
     def _serving(self) -> list[tuple[Worker, Started]]:
         workers = self._supervisor.workers.values()
@@ -91,29 +97,36 @@ class QuotaWatch:
         groups = {started.cookie: started.cgroup for _, started in whom}
         return await trio.to_thread.run_sync(usage.of_trees, trees, groups, memory)
 
-    async def _is_settled(self, worker: Worker, started: Started, used: Usage) -> bool:
-        """Do what is to be done about the soft limit; False while it is above and waits."""
-        limit, now = self._quota.memory_soft, trio.current_time()
-        if used.rss_bytes <= limit:
-            self._due.pop(started.cookie, None)
-            return True
-        what = f"{rules.size(used.rss_bytes)}, over its memory_soft of {rules.size(limit)}"
-        if started.cookie not in self._due:
-            rule = self._replacements.setdefault(worker.instance, rules.Replacements())
-            age = now - started.since
-            wait = rule.wait(age, self._supervisor.service.restart.healthy_after)
-            self._due[started.cookie] = now + wait
-            if wait:
-                text = f"uses {what}, after {age:.0f} s already; replaced in {wait:.0f} s"
-                self._tell(worker, "too_big", text)
-        if self._due[started.cookie] > now:
-            return False
-        await self._rolling.roll(f"{worker.name} pid {worker.pid} uses {what}", only(started))
-        return True
+    async def _rest(self, seconds: float, known: Collection[str]) -> None:
+        """Wait, unless somebody has become ready: to know whether it was born that big."""
+
+        def is_somebody_new() -> bool:
+            return any(started.cookie not in known for _, started in self._serving())
+
+        with trio.move_on_after(seconds):
+            await self._resources.registry.until(is_somebody_new)
+
+    def _step(self, worker: Worker, started: Started, used: Usage) -> Step:
+        """Return what is to be done about the soft limit; tell of one that is above it at once."""
+        limit = self._soft_limits.setdefault(worker.instance, rules.SoftLimit())
+        step = limit.look(
+            started.cookie,
+            over=used.rss_bytes > self._quota.memory_soft,
+            served=worker.served,
+            healthy_after=self._supervisor.service.restart.healthy_after,
+        )
+        if step is Step.WARN:
+            after = f"after {worker.served:.0f} s already; replaced after {limit.due:.0f} s"
+            self._tell(worker, "too_big", f"{self._figures(used)}, {after}")
+        return step
+
+    def _figures(self, used: Usage) -> str:
+        limit = self._quota.memory_soft
+        return f"uses {rules.size(used.rss_bytes)}, over its memory_soft of {rules.size(limit)}"
 
     def _mind_cpu(self, worker: Worker, started: Started, used: Usage) -> None:
         quota = self._quota.cpu
-        if not quota or "cpu" in self._held:
+        if not quota:
             return
         meter = self._meters.setdefault(started.cookie, rules.CpuQuota(quota))
         share = meter.read(trio.current_time(), used.cpu_seconds)

@@ -160,7 +160,8 @@ class Worker(Place):
 
     async def cut_off(self, started: Started, verdict: str) -> None:
         """Kill the whole tree at once, as the kernel does with what is over a limit."""
-        self._verdict = verdict
+        if self.started is started:  # else it has ended meanwhile
+            self._verdict = verdict
         await tree.kill_leftovers(started.process.identity, started.cookie, started.cgroup)
 
     async def hung(self, started: Started, reason: str) -> None:

@@ -128,7 +128,7 @@ async def kill_leftovers(leader: Identity, cookie: str, cgroup: str = "") -> int
     """
     tree = _Tree(leader, cookie, cgroup)
     killed = await tree.kill()
-    if cgroup and not await trio.to_thread.run_sync(cgroups.remove, cgroup):
+    if cgroup and not cgroups.remove(cgroup):
         log.warning("the cgroup %s cannot be removed", cgroup)
     return killed
 
@@ -170,7 +170,7 @@ class _Tree:
 
     async def _find(self) -> list[Identity]:
         if self._cgroup:
-            self._known |= await trio.to_thread.run_sync(self._in_cgroup)
+            self._known |= self._in_cgroup()
         known, snapshot = frozenset(self._known), await _census.ask()
         found = await trio.to_thread.run_sync(members, self._leader, self._cookie, known, snapshot)
         self._known.update(found)
