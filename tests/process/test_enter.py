@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from webqx_supervisor.model.errors import CannotStart
-from webqx_supervisor.process.spawn import Account, Entry, Launch, start
+from webqx_supervisor.model.quota import Account
+from webqx_supervisor.process.spawn import Entry, Launch, start
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these are Linux's")
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -133,7 +134,8 @@ async def test_a_private_tmp(said, tmp_path):
 REFUSALS = """
 import os, sys, trio
 from webqx_supervisor.model.errors import CannotStart
-from webqx_supervisor.process.spawn import Account, Entry, Launch, start
+from webqx_supervisor.model.quota import Account
+from webqx_supervisor.process.spawn import Entry, Launch, start
 
 async def main():
     for entry in (

@@ -3,22 +3,11 @@
 import grp
 import os
 import pwd
-from dataclasses import dataclass
+
+from webqx_supervisor.model.quota import Account
 
 _UNCHANGED = 2**32 - 1
 """No number of anybody: setuid(2) and its kin leave as it is what is given this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """As whom a process runs; `name` is as it was written. `home` is "" where none is known."""
-
-    name: str
-    uid: int
-    gid: int
-    groups: tuple[int, ...]
-    login: str = ""
-    home: str = ""
 
 
 def account(text: str) -> Account:

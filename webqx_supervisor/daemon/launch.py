@@ -15,7 +15,7 @@ from webqx_supervisor.core.ports import LAST_PORT
 from webqx_supervisor.daemon.environment import environment, filled
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.ledger import Ledger
-from webqx_supervisor.daemon.means import discard, provide
+from webqx_supervisor.daemon.means import Means, discard, provide
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.model.errors import CannotStart
@@ -112,10 +112,10 @@ async def begin(
     Raises CannotStart.
     """
     cookie = secrets.token_hex(8)
-    means = await provide(service, instance, cookie, resources.ground, resources.private)
     pipes = _pipes()
     try:
-        process = await spawn.start(
+        means = await provide(service, instance, cookie, resources.ground, resources.private)
+        process = await _born(
             spawn.Launch(
                 command=filled(command, service, instance, port),
                 cwd=service.cwd,
@@ -123,12 +123,12 @@ async def begin(
                 stdout=pipes["out"][1],
                 stderr=pipes["err"][1],
                 entry=means.entry,
-            )
+            ),
+            means,
         )
     except BaseException:
         for reading, _ in pipes.values():
             os.close(reading)
-        means.withdraw()
         raise
     finally:
         for _, writing in pipes.values():
@@ -137,9 +137,18 @@ async def begin(
     for stream, (reading, _) in pipes.items():
         resources.store.push(stored_name(cookie, stream), reading)
         collect(service, origin, cookie, stream, reading, resources)
+    return Started(process, cookie, trio.current_time(), time.time(), means.cgroup)
+
+
+async def _born(wanted: spawn.Launch, means: Means) -> spawn.Child:
+    try:
+        process = await spawn.start(wanted)
+    except BaseException:
+        means.withdraw()
+        raise
     with trio.CancelScope(shield=True):  # it is there, so it is ours
         await means.settle(process.pid)
-    return Started(process, cookie, trio.current_time(), time.time(), means.cgroup)
+    return process
 
 
 def collect(

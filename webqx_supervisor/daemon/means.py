@@ -10,11 +10,11 @@ import trio
 
 from webqx_supervisor.config.accounts import account
 from webqx_supervisor.model.errors import CannotStart
-from webqx_supervisor.model.quota import Privileges, Quota
+from webqx_supervisor.model.quota import Account, Privileges, Quota
 from webqx_supervisor.model.service import Service
 from webqx_supervisor.process import cgroups
 from webqx_supervisor.process.cgroups import Ground
-from webqx_supervisor.process.spawn import Account, Entry
+from webqx_supervisor.process.spawn import Entry
 
 _IO_CLASSES = {"realtime": 1, "best-effort": 2, "idle": 3}
 _IO_CLASS_SHIFT = 13
@@ -134,7 +134,7 @@ def _identity(service: Service) -> tuple[Account | None, dict[str, str]]:
     told = {"USER": found.login, "LOGNAME": found.login, "HOME": found.home}
     said = dict(service.env)
     env = {name: value for name, value in told.items() if value and name not in said}
-    return Account(found.name, found.uid, found.gid, found.groups), env
+    return found, env
 
 
 def _make_tmp(folder: Path) -> str:

@@ -45,3 +45,15 @@ class Privileges:
     """It can gain none by execve(2), as by a setuid program."""
     private_tmp: bool = False
     """It has a /tmp and a /var/tmp of its own, which are gone with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who `user` is on this machine; `name` is as it was written, `login` and `home` may be ""."""
+
+    name: str
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    login: str = ""
+    home: str = ""

@@ -56,7 +56,8 @@ class Ground:
         try:
             os.mkdir(folder)  # noqa: PTH102 - with hundreds of workers, paths are most of the cost
         except FileNotFoundError:  # somebody has tidied up
-            os.makedirs(self.folder)  # noqa: PTH103
+            os.makedirs(self.folder, exist_ok=True)  # noqa: PTH103
+            _enable(os.path.dirname(self.folder))  # noqa: PTH120
             _enable(self.folder)
             os.mkdir(folder)  # noqa: PTH102
         try:
@@ -80,6 +81,10 @@ class Ground:
         """Remove what is empty by now."""
         if self.folder:
             remove(self.folder)
+            above = os.path.dirname(self.folder)  # noqa: PTH120
+            if above.endswith(f"/{_OWN}"):
+                with contextlib.suppress(OSError):  # other daemons' workers are there
+                    os.rmdir(above)  # noqa: PTH106
 
 
 def find(name: str, *, by_systemd: bool = False) -> Ground:

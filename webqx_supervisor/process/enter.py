@@ -134,7 +134,7 @@ def run_on(cpus: set[int]) -> None:
         raise Refused(f"cpus: CPU {absent} is not among those that the daemon has: {there}")
 
 
-def become_user(name: str, uid: int, gid: int, groups: list[int]) -> None:
+def become_user(name: str, uid: int, gid: int, groups: list[int], **_: str) -> None:
     """Give up the rights of whoever started this, for good."""
     if os.geteuid() == uid and os.getegid() == gid and os.geteuid() != 0:
         return

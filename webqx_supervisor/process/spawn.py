@@ -13,20 +13,11 @@ import trio
 
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.exits import Exit
+from webqx_supervisor.model.quota import Account
 from webqx_supervisor.process import enter
 from webqx_supervisor.process.handle import Handle
 from webqx_supervisor.process.identity import Identity, identify
 from webqx_supervisor.process.refusal import explain
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Whom a process becomes: root can become anybody, anybody else only who they are."""
-
-    name: str
-    uid: int
-    gid: int
-    groups: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +43,7 @@ class Entry:
     cpus: tuple[int, ...] = ()
     umask: int | None = None
     account: Account | None = None
+    """Whom it becomes: root can become anybody, anybody else only who they are."""
     no_new_privileges: bool = False
 
 
