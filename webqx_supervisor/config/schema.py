@@ -11,7 +11,9 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from webqx_supervisor.config import fields, resilience_fields, units
+from webqx_supervisor.config.alerts import Alerts
 from webqx_supervisor.config.clients import Trust
+from webqx_supervisor.config.dashboard import Dashboard, dashboard_table
 from webqx_supervisor.config.filters import Filters
 from webqx_supervisor.config.forwarding import Balance, Forward
 from webqx_supervisor.config.kinds import (
@@ -62,6 +64,15 @@ class Daemon(Section):
     ] = Field(
         default=1,
         description='How many proxy processes share the traffic; "max" is one per CPU.',
+    )
+    dashboard: Annotated[
+        Dashboard,
+        BeforeValidator(
+            dashboard_table, json_schema_input_type=bool | Port | AddressText | Dashboard
+        ),
+    ] = Field(
+        default_factory=Dashboard,
+        description="Where browsers see it: an address, `false` for nowhere, or all of these.",
     )
 
 
@@ -287,6 +298,9 @@ class ServicesToml(Section):
     )
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = Field(
         default=(), description="Which requests go where."
+    )
+    alerts: Alerts = Field(
+        default_factory=Alerts, description="Whom to tell when something is wrong."
     )
 
 

@@ -2,9 +2,24 @@
 
 from dataclasses import dataclass, field
 
+from webqx_supervisor.model.alerts import Alerts
 from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Route
 from webqx_supervisor.model.resilience import Breaker
 from webqx_supervisor.model.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """Where browsers see what runs. `bind` "": a free port of the loopback, once it is asked for.
+
+    `names` are host names beside those of the loopback; `certificate` and `key` are files in PEM.
+    """
+
+    enabled: bool = True
+    bind: str = ""
+    names: tuple[str, ...] = ()
+    certificate: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +36,8 @@ class Config:
     forwardings: tuple[tuple[str, Forwarding], ...] = field(default=())
     balances: tuple[tuple[str, Balance], ...] = ()
     breakers: tuple[tuple[str, Breaker], ...] = ()
+    dashboard: Dashboard = field(default_factory=Dashboard)
+    alerts: Alerts = field(default_factory=Alerts)
 
     def service(self, name: str) -> Service | None:
         """Return the service of this name, or None."""
