@@ -153,7 +153,7 @@ class Daemon:
                 await adoption.close_rest()
                 self._adopting = False
                 workers.start_soon(self._keep_journal)
-                workers.start_soon(self._resources.evidence.watch, self._resources.ledger.memory)
+                workers.start_soon(self._resources.evidence.watch, self._services.memory)
                 workers.start_soon(self._resources.evidence.keep_saved)
                 await self._open_doors(adoption.orders())
                 await self._proxies.leave(self._last_requests())

@@ -81,6 +81,10 @@ class Services:
         everyone = [worker.started for each in self.all() for worker in each.everyone]
         return [(each.cookie, each.process.identity) for each in everyone if each is not None]
 
+    async def memory(self) -> dict[int, int]:
+        """Return the octets that the tree of each worker has resident, by the worker's pid."""
+        return await self._resources.ledger.memory()
+
     def named(self, names: Sequence[str]) -> list[Supervisor]:
         """Return those of these names, or all when none is named. Raises NoSuchService."""
         known = {service.name for service in self.config.services}
