@@ -31,9 +31,10 @@ def test_the_kernel_holds_all_limits(tmp_path):
     if ground.controllers >= set(cgroups.WANTED):
         pytest.skip("this machine holds them by itself")
     script, result = tmp_path / "script", tmp_path / "result"
-    script.write_text(
-        f"cd {ROOT} && python -m pytest -p no:cacheprovider -n 0 -q -rs -k '{WHICH}' {TESTS}\n"
+    pytest_here = (
+        f"timeout 600 python -m pytest -p no:cacheprovider -n 0 -q -rs -k '{WHICH}' {TESTS}"
     )
+    script.write_text(f"cd {ROOT} && {pytest_here}\n")
     subprocess.run(
         [
             LINUX,
@@ -50,4 +51,4 @@ def test_the_kernel_holds_all_limits(tmp_path):
     )
     told = result.with_suffix(".log").read_text()
     assert result.read_text() == "0\n", told
-    assert "memory controller" not in told, told
+    assert "cgroup v2" not in told, told  # the reason of those that are skipped without
