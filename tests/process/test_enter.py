@@ -1,16 +1,20 @@
 """What a process takes on before it becomes its command, read back from the kernel."""
 
+import json
 import os
 import resource
 import shutil
 import subprocess
 import sys
+import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.quota import Account
+from webqx_supervisor.process import enter
 from webqx_supervisor.process.spawn import Entry, Launch, start
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these are Linux's")
@@ -169,3 +173,32 @@ def test_what_the_rights_do_not_allow_is_said():
     assert io == "io: only root may ask for that (Operation not permitted)"
     assert user == "the daemon runs as root and cannot become www-data"
     assert tmp.startswith("private_tmp: no mount namespace for this user; it takes root")
+
+
+@root
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="there is no setpriv")
+@pytest.mark.skipif(not os.access("/usr/bin/python3", os.X_OK), reason="no python3 for everybody")
+def test_a_private_tmp_of_somebody_who_is_not_root():
+    folder = Path(tempfile.mkdtemp(dir="/var/lib"))
+    try:
+        for each in (folder, folder / "tmp", folder / "var-tmp"):
+            each.mkdir(exist_ok=True)
+            os.chown(each, NOBODY.uid, NOBODY.gid)
+        settings = asdict(Entry(tmp=str(folder))) | {"report": 2, "locale": None}
+        done = subprocess.run(
+            [
+                *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+                *("/usr/bin/python3", "-I", "-S", "-", json.dumps(settings)),
+                *("sh", "-c", "ls /tmp; id -u; touch /tmp/mine; grep CapEff /proc/self/status"),
+            ],
+            input=Path(enter.__file__).read_text(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if "no mount namespace" in done.stderr:
+            pytest.skip(done.stderr)
+        assert done.stdout.split() == ["65534", "CapEff:", "0" * 16]
+        assert (folder / "tmp" / "mine").exists()
+    finally:
+        shutil.rmtree(folder)
