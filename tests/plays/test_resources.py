@@ -1,5 +1,6 @@
 """What services.toml says of resources and users, on real workers, as a person sees it."""
 
+import contextlib
 import json
 import os
 import urllib.request
@@ -167,7 +168,7 @@ def test_a_tree_with_too_many_processes_is_killed(project):
 def test_the_kernel_kills_what_is_above_the_hard_limit_and_why_tells_it(project):
     project.service(APP, more='instances = 1\nresources = { memory = "90M" }\n').cli("start")
     (before,) = project.all_running(1)
-    with pytest.raises(OSError, match=r"50[02]"):  # which kills one after the other, or is refused
+    with contextlib.suppress(OSError):  # it kills one after the other, until it is refused
         ask(project, "/eat/200")
     helpers.until(lambda: project.pids() not in ([before["pid"]], [None]), 60)
     project.all_running(1)
