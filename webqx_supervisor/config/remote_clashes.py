@@ -10,6 +10,7 @@ HERE = (
     "env",
     "env_file",
     "instances",
+    "autoscale",
     "port",
     "restart",
     "logs",
