@@ -41,10 +41,15 @@ class Figures:
 
     async def counts(self) -> tuple[Count, ...] | None:
         """Return the figures of all proxies, None if one of them gave none."""
-        reports = await self.reports()
-        if len(reports) < len(self._running):
+        reports = await self.all_reports()
+        if reports is None:
             return None
         return tuple(count for report in reports for count in report.counts)
+
+    async def all_reports(self) -> list[Report] | None:
+        """Return the reports of all proxies, None if one of them gave none."""
+        reports = await self.reports()
+        return reports if len(reports) >= len(self._running) else None
 
     async def reports(self) -> list[Report]:
         """Ask all proxies for their figures; those that are too slow are left out."""
