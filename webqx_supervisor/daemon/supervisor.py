@@ -129,7 +129,7 @@ class Supervisor:
         """Have all wanted workers started; `by_hand` also those that rest or were given up."""
         async with self._lock:
             if by_hand and self.asleep:
-                self.wanted = self.service.instances
+                self.wanted = max(1, self.service.instances)
             self.stopped = False
             for worker in self.workers.values():
                 if by_hand and worker.state in _RESTING and not worker.completed:
