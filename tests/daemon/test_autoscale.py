@@ -109,17 +109,19 @@ async def test_below_min_the_memory_is_not_asked(stage):
         await found.until(lambda: len(found.api.workers) == 2)
 
 
-async def test_nobody_asks_about_what_sleeps_and_a_request_wakes_it(stage, autojump_clock):
+async def test_nobody_asks_about_what_sleeps_and_a_request_wakes_it(stage, mock_clock):
     async with scene(stage, SLEEPS, instances=0) as found:
         await found.api.start(by_hand=False)
         assert found.api.state == "ASLEEP"
         assert found.api.expecting
-        await trio.sleep(10_000)
+        await trio.testing.wait_all_tasks_blocked()
+        mock_clock.jump(10_000)
+        await trio.testing.wait_all_tasks_blocked()
         assert found.proxies.asked == 0
         found.proxies.queued = 1
         found.scaling.requests_wait(["api"])
-        await trio.testing.wait_all_tasks_blocked()
-        assert found.api.wanted == 1
+        await found.until(lambda: found.api.wanted)
+        assert found.events() == ["from 0 to 1: a request waits"]
 
 
 async def test_the_proxies_are_asked_once_in_5_s_while_nothing_comes(stage, mock_clock):
