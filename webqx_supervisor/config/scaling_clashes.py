@@ -14,6 +14,11 @@ from webqx_supervisor.model.service import Kind
 def scaling_clashes(document: ServicesToml, cpus: int) -> Iterator[Complaint]:
     """Find what asks for impossible numbers, or for traffic where there is none."""
     asked = {name for route in document.routes for name in (route.service, route.backup)}
+    asked |= {
+        entry.forward_auth.service
+        for entry in (*document.services.values(), *document.routes)
+        if entry.forward_auth is not None
+    }
     for name, entry in document.services.items():
         place: KeyPath = ("services", name, "autoscale")
         if entry.autoscale is None or entry.remote:
