@@ -28,12 +28,13 @@ class Proxies:
         self.in_flight = self.queued = 0
         self.silent = False
 
-    async def reports(self):
+    async def survey(self):
         await trio.lowlevel.checkpoint()
         self.asked += 1
         counts = [Count(worker.identity, self.in_flight, 0) for worker in self.api.workers.values()]
         queues = (Queue("api", self.queued, 0.5),) if self.queued else ()
-        return None if self.silent else [Report(1, 99, 0, 0, tuple(counts), queues)]
+        report = Report(1, 99, 0, 0, tuple(counts), queues)
+        return ([], False) if self.silent else ([report], True)
 
 
 class Scene:
@@ -42,7 +43,7 @@ class Scene:
         self.proxies = Proxies(api)
         self.memory = (PLENTY, PLENTY)
         self.scaling = Autoscaling(
-            lambda: [api], self.proxies.reports, self.registry, lambda: self.memory
+            lambda: [api], self.proxies.survey, self.registry, lambda: self.memory
         )
 
     def events(self):
@@ -144,6 +145,21 @@ async def test_who_is_waited_for_is_woken_even_if_a_proxy_says_nothing(stage):
         found.scaling.requests_wait(["api"])
         await found.until(lambda: found.api.workers)
         assert found.events() == ["from 0 to 1: a request waits"]
+
+
+async def test_nobody_leaves_while_a_proxy_says_nothing(stage, mock_clock):
+    async with scene(stage, replace(GROWS, cooldown=10), instances=2) as found:
+        await found.api.start()
+        await found.api.settle()
+        found.proxies.silent = True
+        for _ in range(30):
+            mock_clock.jump(5.0)
+            await trio.testing.wait_all_tasks_blocked()
+        assert found.proxies.asked >= 20
+        assert found.api.wanted == 2
+        found.proxies.silent = False
+        mock_clock.jump(5.0)
+        await found.until(lambda: found.api.wanted == 1)
 
 
 async def test_what_is_stopped_is_left_alone(stage):

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import helpers
 import httpx
 import psutil
+import pytest
 from load import failures, load, wait_for_answers
 from project import APP, PYTHON
 from websockets.sync.client import connect
@@ -57,8 +58,8 @@ def test_workers_come_with_the_load_and_leave_after_it_and_no_request_is_lost(pr
     told = service(project)["autoscale"]
     assert (told["min"], told["max"], told["held"]) == (1, 3, "")
     assert told["decided"].endswith("target 2 each")
-    assert "autoscale  api: 1 to 3 workers; " in project.cli("status")
-    assert "autoscale  api: 1 to 3 workers; " in project.cli("describe", "api")
+    assert "scales  api: 1 to 3 workers" in project.cli("status")
+    assert "scales  api: 1 to 3 workers" in project.cli("describe", "api")
 
 
 def test_a_sleeper_is_woken_by_a_request_of_any_kind(project):
@@ -89,8 +90,10 @@ def test_a_sleeper_is_woken_by_a_request_of_any_kind(project):
     assert "autoscale  from 1 to 0: no request for 1s" in events
 
 
-def test_requests_that_come_while_it_wakes_wait_together(project):
-    project.service(more=f"instances = 0\n{SLEEPER}").cli("start")
+@pytest.mark.parametrize("proxies", [1, 2])
+def test_requests_that_come_while_it_wakes_wait_together(project, proxies):
+    more = f"instances = 0\n{SLEEPER}\n[daemon]\nproxies = {proxies}"
+    project.service(more=more).cli("start")
     asleep(project)
     with ThreadPoolExecutor(20) as crowd:
         answers = list(crowd.map(lambda _: httpx.get(project.url), range(40)))

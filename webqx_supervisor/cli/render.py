@@ -229,12 +229,13 @@ def _or_nothing(value: int | None) -> str:
 def _autoscale(row: Mapping[str, Any]) -> str:
     """Return between which numbers the load decides, what it has decided, what holds it back."""
     found = row["autoscale"]
-    line = f"autoscale  {row['name']}: {found['min']} to {found['max']} workers"
+    lines = [f"scales  {row['name']}: {found['min']} to {found['max']} workers"]
     if found["decided"]:
-        line += f"; {clock(found['decided_at'])} {found['decided']}"
+        lines.append(f"{clock(found['decided_at'])}  {found['decided']}")
     if found["held"]:
-        line += click.style(f"; held at {row['instances']}: {found['held']}", fg="yellow")
-    return line
+        held = f"stays at {row['instances']}: {found['held']}"
+        lines.append(click.style(held, fg="yellow"))
+    return "\n        ".join(lines)
 
 
 def _pause(row: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import trio
 
 from webqx_supervisor.core.autoscale import Autoscaler, Observation
 from webqx_supervisor.daemon.headroom import Look, room_beside
-from webqx_supervisor.daemon.load import CpuMeter, Traffic, TrafficMeter
+from webqx_supervisor.daemon.load import CpuMeter, TrafficMeter
 from webqx_supervisor.daemon.race import either
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.supervisor import Supervisor
@@ -54,23 +54,24 @@ class _Scaling:
         self._traffic = TrafficMeter(supervisor.service.name)
 
     async def look(
-        self, policy: Autoscale, reports: Sequence[Report] | None, *, waited_for: bool
+        self, policy: Autoscale, reports: Sequence[Report], *, complete: bool, waited_for: bool
     ) -> None:
         """Look at the load, and do what follows.
 
-        Without all reports nobody knows what is in flight; but whoever is `waited_for` is woken.
+        Unless the reports are `complete` there is more to do than they say: nobody leaves, and what
+        is known to be `waited_for` is woken.
         """
         supervisor, now = self.supervisor, trio.current_time()
         if supervisor.wanted != self._present:  # that was by hand
             self._present = supervisor.wanted
             self._rule.begin_anew(now)
         self._rule.policy = policy
-        seen = await self._observe(policy, reports, waited_for=waited_for)
-        if seen is None or supervisor.stopped or supervisor.wanted != self._present:
+        seen = await self._observe(policy, reports, woken=waited_for and not complete)
+        if supervisor.stopped or supervisor.wanted != self._present:
             return
         self.busy = seen.active
         decision = self._rule.decide(seen, now)
-        to = decision.to
+        to = decision.to if complete else max(decision.to, seen.present)
         if to > max(seen.present, policy.min):
             to = await self._as_far_as_memory_goes(max(seen.present, policy.min), to)
         elif self.held:
@@ -80,25 +81,21 @@ class _Scaling:
             self._resize(to, decision.why)
 
     async def _observe(
-        self, policy: Autoscale, reports: Sequence[Report] | None, *, waited_for: bool
-    ) -> Observation | None:
+        self, policy: Autoscale, reports: Sequence[Report], *, woken: bool
+    ) -> Observation:
         supervisor = self.supervisor
         workers = list(supervisor.workers.values())
-        if reports is None:
-            if not (waited_for and supervisor.asleep):
-                return None
-            traffic = Traffic(queued=1)
-        else:
-            traffic = self._traffic.read(reports, [worker.identity for worker in workers])
+        traffic = self._traffic.read(reports, [worker.identity for worker in workers])
+        queued = traffic.queued or int(woken and supervisor.asleep)
         cpu = await self._cpu.read(workers) if policy.target_cpu else 0.0
         return Observation(
             present=self._present,
             ready=sum(worker.state is WorkerState.RUNNING for worker in workers),
             in_flight=traffic.in_flight,
-            queued=traffic.queued,
+            queued=queued,
             waited=traffic.waited,
             cpu=cpu,
-            active=traffic.active or traffic.in_flight > 0 or traffic.queued > 0,
+            active=traffic.active or traffic.in_flight > 0 or queued > 0,
             failing=any(worker.failed or worker.state in _DOWN for worker in workers),
         )
 
@@ -143,17 +140,17 @@ class _Scaling:
 
 
 class Autoscaling:
-    """All services that scale by their load. `reports` asks all proxies, and gives all or None."""
+    """All services that scale by their load. `survey` is that of daemon.figures."""
 
     def __init__(
         self,
         supervisors: Callable[[], list[Supervisor]],
-        reports: Callable[[], Awaitable[Sequence[Report] | None]],
+        survey: Callable[[], Awaitable[tuple[Sequence[Report], bool]]],
         registry: Registry,
         memory: Look = headroom,
     ) -> None:
         self._supervisors = supervisors
-        self._reports = reports
+        self._survey = survey
         self._registry = registry
         self._memory = memory
         self._scalings: dict[Supervisor, _Scaling] = {}
@@ -191,12 +188,14 @@ class Autoscaling:
         self._scalings = {
             each: scaling for each, scaling in self._scalings.items() if each in supervisors
         }
-        reports = await self._reports()
+        reports, complete = await self._survey()
         for supervisor in supervisors:
             policy = supervisor.service.autoscale
             if policy is not None and not supervisor.stopped:
                 waited_for = supervisor.service.name in names
-                await self._scaling(supervisor, policy).look(policy, reports, waited_for=waited_for)
+                await self._scaling(supervisor, policy).look(
+                    policy, reports, complete=complete, waited_for=waited_for
+                )
 
     def _attended(self) -> list[Supervisor]:
         """Return those whose load must be looked at: not those that are down, or sleep."""

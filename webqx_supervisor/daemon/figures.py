@@ -41,15 +41,13 @@ class Figures:
 
     async def counts(self) -> tuple[Count, ...] | None:
         """Return the figures of all proxies, None if one of them gave none."""
-        reports = await self.all_reports()
-        if reports is None:
-            return None
-        return tuple(count for report in reports for count in report.counts)
+        reports, complete = await self.survey()
+        return tuple(c for report in reports for c in report.counts) if complete else None
 
-    async def all_reports(self) -> list[Report] | None:
-        """Return the reports of all proxies, None if one of them gave none."""
+    async def survey(self) -> tuple[list[Report], bool]:
+        """Return the reports of the proxies, and whether every one of them gave one."""
         reports = await self.reports()
-        return reports if len(reports) >= len(self._running) else None
+        return reports, len(reports) >= len(self._running)
 
     async def reports(self) -> list[Report]:
         """Ask all proxies for their figures; those that are too slow are left out."""

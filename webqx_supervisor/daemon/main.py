@@ -114,7 +114,7 @@ class Daemon:
             self._hear,
         )
         self._autoscaling = Autoscaling(
-            self._services.all, self._proxies.figures.all_reports, self._registry
+            self._services.all, self._proxies.figures.survey, self._registry
         )
 
     async def run(self) -> None:
