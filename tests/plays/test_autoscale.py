@@ -208,8 +208,9 @@ def test_a_sleeper_is_stopped_and_started_by_hand(project):
     project.cli("stop", "api")
     assert service(project)["state"] == "STOPPED"
     assert httpx.get(project.url).status_code == 503
+    woken = project.cli("events").count("api:1  ready")
     project.cli("start", "api")
-    assert httpx.get(project.url).status_code == 200
+    assert project.cli("events").count("api:1  ready") == woken + 1
     asleep(project)
 
 

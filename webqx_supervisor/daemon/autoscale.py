@@ -68,7 +68,7 @@ class _Scaling:
         self._rule.policy = policy
         seen = await self._observe(policy, reports, woken=waited_for and not complete)
         if supervisor.stopped or supervisor.wanted != self._present:
-            return
+            return  # meanwhile, by hand
         self.busy = seen.active
         decision = self._rule.decide(seen, now)
         to = decision.to if complete else max(decision.to, seen.present)
@@ -77,7 +77,8 @@ class _Scaling:
         elif self.held:
             self.held = ""
             self._registry.changed()
-        if to != supervisor.wanted and self._present == supervisor.wanted:
+        unchanged = supervisor.wanted == self._present and supervisor.service.autoscale == policy
+        if to != self._present and unchanged:
             self._resize(to, decision.why)
 
     async def _observe(

@@ -178,7 +178,7 @@ class Services:
         for change in changes:
             match change:
                 case reconcile.Added(service.name):
-                    await self._supervisors[service.name].start()
+                    await self._supervisors[service.name].start(by_hand=False)
                 case reconcile.Reloaded(service.name):
                     await self._reload(self._supervisors[service.name], service, failures)
                 case reconcile.Retuned(service.name):

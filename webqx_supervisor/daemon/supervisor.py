@@ -74,9 +74,7 @@ class Supervisor:
     @property
     def asleep(self) -> bool:
         """Whether it has no workers because nobody has asked for any: a request wakes it."""
-        autoscale = self.service.autoscale
-        scales_to_zero = autoscale is not None and autoscale.min == 0
-        return scales_to_zero and self.wanted == 0 and not self.stopped
+        return self._has_scaled_to_zero and not self.stopped
 
     @property
     def expecting(self) -> bool:
@@ -128,7 +126,7 @@ class Supervisor:
     async def start(self, *, by_hand: bool = True) -> None:
         """Have all wanted workers started; `by_hand` also those that rest or were given up."""
         async with self._lock:
-            if by_hand and self.asleep:
+            if by_hand and self._has_scaled_to_zero:
                 self.wanted = max(1, self.service.instances)
             self.stopped = False
             for worker in self.workers.values():
@@ -216,6 +214,11 @@ class Supervisor:
             worker.leave()
         else:
             self._join(worker)
+
+    @property
+    def _has_scaled_to_zero(self) -> bool:
+        autoscale = self.service.autoscale
+        return self.wanted == 0 and autoscale is not None and autoscale.min == 0
 
     async def settle(self) -> list[Worker]:
         """Wait until every wanted worker is up or will not be soon; return those that failed."""
