@@ -120,10 +120,11 @@ def test_the_number_is_brought_between_min_and_max_at_once():
         assert life.why == why
 
 
-def test_no_others_are_started_beside_one_that_does_not_come_up():
+def test_no_others_are_started_while_none_is_up_or_beside_one_that_does_not_come_up():
     life = Life(EIGHT, 1)
     assert life.live(20, 0, queued=100, waited=3.0, ready=0, failing=True) == 1
-    assert life.live(5, 0, queued=100, waited=3.0, ready=0) == 10
+    assert life.live(20, 0, queued=100, waited=3.0, ready=0) == 1
+    assert life.live(5, 8, queued=92, waited=3.0, ready=1) == 10
 
 
 def test_after_a_time_without_a_request_all_leave_and_a_request_brings_one_back():

@@ -107,7 +107,7 @@ class Autoscaler:
         to = seen.present
         if not to:
             return max(1, _ceil(load)) if seen.queued else 0
-        if seen.failing:
+        if seen.failing or not seen.ready:  # what piles up while all are down is no load
             return to
         if average > to * (1 + TOLERANCE):
             to = max(to, _ceil(lasting))
