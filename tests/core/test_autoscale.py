@@ -141,6 +141,12 @@ def test_after_a_time_without_a_request_all_leave_and_a_request_brings_one_back(
     assert life.live(30) == 0
 
 
+def test_who_still_works_without_a_request_is_not_put_to_sleep():
+    life = Life(replace(SLEEPER, target_cpu=0.5))
+    assert life.live(100, cpu=0.06) == 1
+    assert life.live(30, cpu=0.01) == 0
+
+
 def test_many_that_wait_for_a_sleeper_wake_as_many_as_they_need():
     life = Life(SLEEPER, 0)
     assert life.look(queued=17) == 3

@@ -29,6 +29,9 @@ WINDOW = 3.0
 PATIENCE = 0.1
 """s for which the oldest request may wait before that alone brings a worker."""
 
+WORKS = 0.1
+"""Who uses this part of `target_cpu` has something to do, although there is no request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -88,7 +91,8 @@ class Autoscaler:
         # What is over counts no more, although the average still falls: all leave at once.
         asked = _ceil(min(average, max(before, load)))
         self._ask(max(asked, wanted if wanted > present else 0), seen, now)
-        if seen.active or seen.in_flight or seen.queued:
+        works = policy.target_cpu and seen.cpu >= policy.target_cpu * WORKS
+        if seen.active or seen.in_flight or seen.queued or works:
             self._active_at = now
         if present < policy.min:
             return Decision(policy.min, f"min is {policy.min}")
