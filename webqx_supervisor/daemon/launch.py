@@ -1,23 +1,24 @@
 """Start one worker's process: port, environment, log pipes, journal."""
 
 import os
-import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 
 import trio
 
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.core.ports import LAST_PORT
-from webqx_supervisor.daemon.environment import environment, filled
+from webqx_supervisor.daemon import handed
+from webqx_supervisor.daemon.environment import Gifts, environment, filled
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.ledger import Ledger
 from webqx_supervisor.daemon.means import Means, discard, provide
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
+from webqx_supervisor.daemon.secrets import Secrets
+from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.link import Count
 from webqx_supervisor.model.service import LogStreams, Service
@@ -52,6 +53,8 @@ class Resources:
     silence: Callable[[str], Awaitable[None]]
     save: Callable[[], None]
     evidence: Evidence
+    secrets: Secrets
+    sockets: ListeningSockets
     ground: Ground = field(default_factory=Ground)
     """Where the workers' cgroups are."""
     ledger: Ledger = field(default_factory=Ledger)
@@ -96,7 +99,9 @@ async def start(service: Service, instance: int, port: int | None, resources: Re
         portowner.check_free(port)
     elif service.port is not None:
         raise CannotStart(f"no free port from {service.port} up to {LAST_PORT}")
-    return await begin(service.command, service, instance, port, resources)
+    with handed.copies(service, resources.sockets) as sockets:
+        gifts = handed.added(Gifts(), service, sockets)
+        return await begin(service.command, service, instance, port, resources, gifts)
 
 
 async def begin(
@@ -105,13 +110,14 @@ async def begin(
     instance: int,
     port: int | None,
     resources: Resources,
-    extra: Mapping[str, str] = MappingProxyType({}),
+    gifts: Gifts,
 ) -> Started:
-    """Start `command` where a worker has its place: folder, environment and `extra`, log.
+    """Start `command` where a worker has its place, with `gifts`: folder, environment, log.
 
     Raises CannotStart.
     """
-    cookie = secrets.token_hex(8)
+    cookie = gifts.cookie
+    env = environment(service, instance, port, cookie, await resources.secrets.read(service))
     pipes = _pipes()
     try:
         means = await provide(service, instance, cookie, resources.ground, resources.private)
@@ -119,10 +125,14 @@ async def begin(
             spawn.Launch(
                 command=filled(command, service, instance, port),
                 cwd=service.cwd,
-                env={**environment(service, instance, port, cookie), **means.env, **extra},
+                env={**env, **means.env, **dict(gifts.env)},
                 stdout=pipes["out"][1],
                 stderr=pipes["err"][1],
-                entry=means.entry,
+                entry=replace(
+                    means.entry,
+                    descriptors=gifts.descriptors,
+                    pid_variable=gifts.pid_variable,
+                ),
             ),
             means,
         )

@@ -16,6 +16,7 @@ from webqx_supervisor.model.gateway import Pause
 from webqx_supervisor.model.link import Count, Report
 from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.model.status import (
+    AutoscaleStatus,
     DaemonStatus,
     ProxyStatus,
     ServiceStatus,
@@ -61,12 +62,14 @@ class Survey:
         resources: Resources,
         keeper_pid: Callable[[], int | None],
         paused: Callable[[], tuple[Pause, ...]] = tuple,
+        autoscale: Callable[[Supervisor], AutoscaleStatus | None] = lambda _: None,
     ) -> None:
         self._services = services
         self._proxies = proxies
         self._resources = resources
         self._keeper_pid = keeper_pid
         self._paused = paused
+        self._autoscale = autoscale
         self._born = trio.current_time()
         self._meter = CpuMeter()
 
@@ -84,6 +87,7 @@ class Survey:
                 name=config.name,
                 file=config.file,
                 keeper_pid=self._keeper_pid(),
+                environment=config.environment,
             ),
             proxies=self._proxy_rows(reports),
             services=tuple(self._service(each, counts, used) for each in self._services.all()),
@@ -128,7 +132,7 @@ class Survey:
     ) -> ServiceStatus:
         config = self._services.config
         name = supervisor.service.name
-        listeners = {route.listener for route in config.routes if route.service == name}
+        listeners = config.listeners_of(name)
         binds = [bind for each in config.listeners if each.name in listeners for bind in each.binds]
         return ServiceStatus(
             name=name,
@@ -136,6 +140,7 @@ class Survey:
             instances=supervisor.wanted,
             workers=tuple(self._worker(each, counts, usages) for each in supervisor.everyone),
             listen=tuple(binds),
+            autoscale=self._autoscale(supervisor),
         )
 
     def _worker(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from webqx_supervisor.model.autoscale import Autoscale
 from webqx_supervisor.model.quota import Privileges, Quota
 
 
@@ -174,6 +175,12 @@ class Service:
     instances: int = 1
     port: int | None = None
     env: tuple[tuple[str, str], ...] = ()
+    env_inherit: tuple[str, ...] = ("*",)
+    """Names and patterns of what is passed on of the daemon's own environment."""
+    secrets: tuple[tuple[str, str], ...] = ()
+    """(variable, place) pairs: `file:` and an absolute path, `cred:NAME`, `env:NAME`."""
+    listen_fds: tuple[str, ...] = ()
+    """The addresses whose listening sockets the workers get, in the order of descriptors."""
     health: Health = field(default_factory=Health)
     stop: Stop = field(default_factory=Stop)
     restart: RestartPolicy = field(default_factory=RestartPolicy)
@@ -191,3 +198,10 @@ class Service:
     watch: Watch = field(default_factory=Watch)
     quota: Quota = field(default_factory=Quota)
     privileges: Privileges = field(default_factory=Privileges)
+    autoscale: Autoscale | None = None
+    """Between which numbers the load decides; `instances` is only how many there are first."""
+
+    @property
+    def most(self) -> int:
+        """How many workers there may be without being asked for."""
+        return max(self.instances, self.autoscale.max) if self.autoscale else self.instances

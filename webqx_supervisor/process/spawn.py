@@ -30,7 +30,8 @@ class Entry:
     descriptors: tuple[tuple[int, int], ...] = ()
     """(number that the process is to see, 3 or more; descriptor of the caller's) pairs."""
     pid_variable: str = ""
-    """The environment variable that is to hold the process's own pid, see sd_listen_fds(3)."""
+    """The environment variable that is to hold the process's own pid, see sd_listen_fds(3); of
+    several, the names stand apart by blanks."""
     cgroup: str = ""
     """The folder of the cgroup that it joins; "": it stays where the caller is."""
     tmp: str = ""
