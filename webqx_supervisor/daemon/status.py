@@ -102,7 +102,7 @@ class Survey:
         ground, quota = self._resources.ground, supervisor.service.quota
         measures = list(rules.measures(quota, ground.controllers))
         if rules.unheld(quota, ground.controllers):
-            measures.append(f"no cgroup holds all of them: {ground.why_not}")
+            measures.append(f"not all by cgroup: {ground.why_not}")
         return measures
 
     def _proxy_rows(self, reports: dict[int, Report]) -> tuple[ProxyStatus, ...]:
