@@ -24,6 +24,7 @@ HOMES = {
     "describe": "show",
     "events": "show",
     "why": "show",
+    "audit": "audit",
     "check": "check",
     "hash-password": "passwords",
 }

@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from webqx_supervisor.config import fields, resilience_fields, units
+from webqx_supervisor.config.audit import Audit
 from webqx_supervisor.config.clients import Trust
 from webqx_supervisor.config.filters import Filters
 from webqx_supervisor.config.forwarding import Balance, Forward
@@ -280,6 +281,9 @@ class ServicesToml(Section):
     """All of services.toml."""
 
     daemon: Daemon = Field(default_factory=Daemon, description="The daemon and its proxies.")
+    audit: Audit | None = Field(
+        default=None, description="Who did what, and who accessed what, in a chain of records."
+    )
     services: dict[Name, Service] = Field(default={}, description="What runs, by name.")
     listeners: dict[Name, Listener] = Field(
         default={}, description="Where the proxies accept, by name, for use in routes."

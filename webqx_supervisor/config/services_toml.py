@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from webqx_supervisor.config import life, schema
+from webqx_supervisor.config import audit, life, schema
 from webqx_supervisor.config.auth_check import auth_problems
 from webqx_supervisor.config.clashes import clashes
 from webqx_supervisor.config.clients import Trust, trust
@@ -59,6 +59,7 @@ def parse(text: str, file: str, cpus: int, read_text: ReadText = read_file) -> C
         reading.document, _names(data), partial(absolute, where.parent), read_text
     ):
         complaints.append((_in_file(path, reading.routes), message))
+    complaints += audit.problems(reading.document.audit, partial(absolute, where.parent))
     config = _config(reading.document, where, services, files.pages)
     if complaints:
         raise ConfigError(_problems(complaints, key_lines(text), file))
@@ -153,7 +154,7 @@ class _Services:
         return resolved(wanted, self._cpus)
 
     def _cwd(self, name: str, written: str) -> str:
-        cwd = self._absolute(written)
+        cwd = self.absolute(written)
         if not os.path.isdir(cwd):  # noqa: PTH112 - False where pathlib raises: no permission, name too long
             self._complaints.append((("services", name, "cwd"), f"no such folder: {cwd}"))
         return cwd
@@ -161,25 +162,26 @@ class _Services:
     def _watch(self, name: str, entry: life.Watch | None) -> Watch:
         if entry is None:
             return Watch()
-        paths = tuple(self._absolute(path) for path in entry.paths)
+        paths = tuple(self.absolute(path) for path in entry.paths)
         for path in paths:
             if not os.path.exists(path):  # noqa: PTH110 - False where pathlib raises
                 self._complaints.append((("services", name, "watch"), f"no such path: {path}"))
         return Watch(paths, entry.ignore, entry.debounce)
 
     def _env(self, name: str, entry: schema.Service) -> tuple[tuple[str, str], ...]:
-        paths = [self._absolute(path) for path in entry.env_file]
+        paths = [self.absolute(path) for path in entry.env_file]
         values, wrong = read_env_files(paths, self._read_text)
         self._complaints += ((("services", name, "env_file"), message) for message in wrong)
         return tuple((values | entry.env).items())
 
-    def _absolute(self, written: str) -> str:
+    def absolute(self, written: str) -> str:
         return absolute(self._folder, written)
 
 
 def _config(
     document: schema.ServicesToml, file: Path, services: _Services, pages: Mapping[str, str]
 ) -> Config:
+    asked_for = any(each.audit for each in (*document.services.values(), *document.routes))
     own = [(n, entry.listen) for n, entry in document.services.items() if entry.listen is not None]
     return Config(
         name=document.daemon.name or default_daemon_name(file),
@@ -203,6 +205,7 @@ def _config(
             for name, entry in document.services.items()
             if entry.breaker is not None
         ),
+        audit=audit.policy(document.audit, asked_for=asked_for, absolute=services.absolute),
     )
 
 

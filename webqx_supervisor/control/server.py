@@ -34,13 +34,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. `body` is its JSON value, None without one; `uid` is the caller's user."""
+    """One request. `body` is its JSON value, None without one; `uid` and `pid` are the caller's."""
 
     method: str
     path: str
     query: dict[str, str]
     body: Any
     uid: int
+    pid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,9 @@ async def serve(
     ours = socketfile.identity(path)
 
     async def accepted(stream: trio.SocketStream) -> None:
-        uid = socketfile.peer_uid(stream)
+        uid, pid = socketfile.peer(stream)
         if uid in (os.geteuid(), 0):
-            await _Connection(stream, handle, uid).run()
+            await _Connection(stream, handle, uid, pid).run()
 
     try:
         sock.setblocking(False)
@@ -97,10 +98,11 @@ async def serve(
 class _Connection:
     """One client: requests come and are answered one after the other."""
 
-    def __init__(self, stream: trio.SocketStream, handle: Handler, uid: int) -> None:
+    def __init__(self, stream: trio.SocketStream, handle: Handler, uid: int, pid: int) -> None:
         self._stream = stream
         self._handle = handle
         self._uid = uid
+        self._pid = pid
         self._buffer = b""
 
     async def run(self) -> None:
@@ -164,6 +166,7 @@ class _Connection:
             query=dict(parse_qsl(query, keep_blank_values=True)),
             body=body,
             uid=self._uid,
+            pid=self._pid,
         )
 
     async def _read_body(self, head: RequestHead) -> bytes:

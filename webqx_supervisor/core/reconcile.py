@@ -82,6 +82,13 @@ class ProxiesScaled:
     after: int
 
 
+@dataclass(frozen=True, slots=True)
+class PartChanged:
+    """What the file says of a part of the daemon itself changed."""
+
+    part: str
+
+
 Change = (
     Added
     | Removed
@@ -92,6 +99,7 @@ Change = (
     | ListenerRemoved
     | ListenerChanged
     | ProxiesScaled
+    | PartChanged
 )
 
 
@@ -171,6 +179,8 @@ def _goes(old: Config, new: Config) -> Iterator[Change]:
 def _changes(old: Config, new: Config) -> Iterator[Change]:
     if old.proxies != new.proxies:
         yield ProxiesScaled(old.proxies, new.proxies)
+    if old.audit != new.audit:
+        yield PartChanged("audit")
     for service in new.services:
         if before := old.service(service.name):
             tuned = _gateway(old, service.name) != _gateway(new, service.name)

@@ -271,7 +271,8 @@ def _remote(supervisors: Iterable[Supervisor]) -> list[str]:
 
 def _change_row(change: Change) -> dict[str, Any]:
     """Return e.g. {"service": "api", "change": "scaled", "before": 2, "after": 4}."""
-    word = type(change).__name__.removeprefix("Listener").removeprefix("Proxies").lower()
+    name = type(change).__name__
+    word = name.removeprefix("Listener").removeprefix("Proxies").removeprefix("Part").lower()
     return {**to_plain(change), "change": word}
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from webqx_supervisor.model.audit import Audit
 from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Route
 from webqx_supervisor.model.resilience import Breaker
 from webqx_supervisor.model.service import Service
@@ -21,6 +22,8 @@ class Config:
     forwardings: tuple[tuple[str, Forwarding], ...] = field(default=())
     balances: tuple[tuple[str, Balance], ...] = ()
     breakers: tuple[tuple[str, Breaker], ...] = ()
+    audit: Audit | None = None
+    """Where it is recorded who did what; None: nowhere."""
 
     def service(self, name: str) -> Service | None:
         """Return the service of this name, or None."""

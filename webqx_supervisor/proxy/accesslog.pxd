@@ -19,7 +19,7 @@ cdef class AccessLog:
     cdef public long long _max_size
     cdef public object _reactor
     cdef public object _wall_clock
-    cdef public str _mark
+    cdef public str mark
     cdef public double _offset
     cdef public list _records
     cdef public long long _requests

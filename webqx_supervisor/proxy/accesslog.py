@@ -75,7 +75,7 @@ class AccessLog:
         self._max_size = max_size
         self._reactor = reactor
         self._wall_clock = wall_clock
-        self._mark = f"{os.getpid():x}{int(wall_clock()) & 0xFFFFFF:06x}"
+        self.mark = f"{os.getpid():x}{int(wall_clock()) & 0xFFFFFF:06x}"
         self._offset = wall_clock() - reactor.now
         self._records: list[Record] = []
         self._requests = 0
@@ -89,7 +89,7 @@ class AccessLog:
 
     def request_id(self, number: int) -> str:
         """Return the name under which a request is found in the log and in error answers."""
-        return f"{self._mark}-{number:x}"
+        return f"{self.mark}-{number:x}"
 
     def record(self, record: Record) -> None:
         """Have a record written within a second or so."""
@@ -127,10 +127,10 @@ class AccessLog:
         took = int((record.ended - record.began) * 10000)  # tenths of ms
         # What a parser has let through is ASCII.
         line = (
-            f"{_stamp(at // 1000)}.{at % 1000:03}Z {record.client}"
+            f"{stamp(at // 1000)}.{at % 1000:03}Z {record.client}"
             f" {record.method.decode('ascii') or '-'} {record.target.decode('ascii') or '-'}"
             f" {record.status} {record.sent} {took // 10}.{took % 10} {record.upstream or '-'}"
-            f" {self._mark}-{record.request:x} {record.retries} {record.reason or '-'}\n"
+            f" {self.mark}-{record.request:x} {record.retries} {record.reason or '-'}\n"
         )
         if record.name:  # rare, so that all others need not be put together of more parts
             own = self.request_id(record.request)
@@ -147,5 +147,6 @@ class AccessLog:
 
 
 @functools.lru_cache(maxsize=4)
-def _stamp(second: int) -> str:
+def stamp(second: int) -> str:
+    """Return a second of Unix time as the logs write it, without its end."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -133,6 +133,8 @@ class Gateway:
         """How many requests each upstream took along that broke off."""
         self.keyring = Keyring(reactor, lambda message: self.tell(message))  # noqa: PLW0108 - set later
         self.aside = Aside(reactor)
+        self.audit: Any = None
+        """Where accesses are recorded: a Spool of proxy.audit."""
         self.rates: Rates | None = None
         """The table of rate limits, once one is needed."""
         self.in_flight: Counter[tuple[str, str | bytes]] = Counter()

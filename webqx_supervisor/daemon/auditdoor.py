@@ -1,0 +1,131 @@
+"""Commands and signals, recorded before they are carried out and again with what came of them."""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import trio
+
+from webqx_supervisor.control.server import Call, Handler, Reply, Stream
+from webqx_supervisor.core.reconcile import Change
+from webqx_supervisor.core.redaction import arguments
+from webqx_supervisor.daemon.audit import AuditLog
+from webqx_supervisor.daemon.auditactor import actor
+from webqx_supervisor.daemon.pauses import Pauses
+from webqx_supervisor.daemon.services import Failure, Services
+from webqx_supervisor.model.audit import Commands
+from webqx_supervisor.model.codec import to_plain
+from webqx_supervisor.model.errors import WebqxError
+
+View = dict[str, Any]
+"""What a command may change, by name."""
+Apply = Callable[[], Awaitable[tuple[Sequence[Change], Sequence[Failure]]]]
+Answer = TypeVar("Answer", bound=Reply | Stream)
+
+
+def view(services: Services, pauses: Pauses) -> View:
+    """Return what runs and what is in force at this moment."""
+    config = json.dumps(to_plain(services.config), sort_keys=True).encode()
+    seen: View = {
+        f"service {each.service.name}": {
+            "state": each.state,
+            "wanted": each.wanted,
+            "stopped": each.stopped,
+            "pids": [worker.pid for worker in each.everyone if worker.pid is not None],
+        }
+        for each in services.all()
+    }
+    seen["paused"] = [each.name for each in pauses.all()]
+    seen["configuration"] = hashlib.sha256(config).hexdigest()
+    return seen
+
+
+def difference(before: View, after: View) -> dict[str, View]:
+    """Return the two with only what is not the same in both."""
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return {
+        "before": {name: before[name] for name in names if name in before},
+        "after": {name: after[name] for name in names if name in after},
+    }
+
+
+class AuditDoor:
+    """Stands before the handlers of commands; `look` gives the View of the moment."""
+
+    def __init__(self, audit: AuditLog, handle: Handler, look: Callable[[], View]) -> None:
+        self._audit = audit
+        self._handle = handle
+        self._look = look
+        self._asked = 0
+
+    async def handle(self, call: Call) -> Reply | Stream:
+        """Carry out a command. Raises WebqxError, also where it must not go unrecorded."""
+        policy = self._audit.policy
+        looks = call.method != "POST"
+        if policy is None or call.path == "/ping":
+            return await self._handle(call)
+        if looks and policy.commands is not Commands.ALL:
+            return await self._handle(call)
+        said = {key: value for key, value in (("query", call.query), ("body", call.body)) if value}
+        who = await trio.to_thread.run_sync(actor, call.uid, call.pid)
+        what = {"verb": call.path[1:], "actor": who}
+        more = {"arguments": arguments(said)}
+        return await self._carry_out(what, more, lambda: self._handle(call), look=not looks)
+
+    async def hang_up(self, apply: Apply) -> list[Failure]:
+        """Apply the edited file on SIGHUP; return what failed. Raises WebqxError."""
+        what = {"verb": "apply", "actor": {"signal": "SIGHUP"}}
+        failures: list[Failure] = []
+
+        async def carry_out() -> Reply:
+            changes, failed = await apply()
+            failures.extend(failed)
+            return Reply({"changes": to_plain(changes), "failed": to_plain(failed)})
+
+        if self._audit.policy is None:
+            await carry_out()
+        else:
+            await self._carry_out(what, {}, carry_out, look=True)
+        return failures
+
+    async def _carry_out(
+        self, what: View, more: View, carry_out: Callable[[], Awaitable[Answer]], *, look: bool
+    ) -> Answer:
+        self._asked += 1
+        number = self._asked
+        before = self._look() if look else {}
+        await self._audit.write("command", phase="asked", number=number, **what, **more)
+        try:
+            answer = await carry_out()
+        except Exception as error:
+            text = str(error) if isinstance(error, WebqxError) else "internal error"
+            outcome = {"result": "refused", "error": text}
+            await self._done(what, number, outcome, before, look=look)
+            raise
+        if look:
+            await self._done(what, number, _outcome(answer), before, look=look)
+        return answer
+
+    async def _done(
+        self, what: View, number: int, outcome: View, before: View, *, look: bool
+    ) -> None:
+        changed = difference(before, self._look()) if look else {}
+        await self._audit.tell("command", phase="done", number=number, **what, **outcome, **changed)
+
+
+def _outcome(answer: Reply | Stream) -> View:
+    """Return what came of a command, without what workers have written."""
+    payload = answer.payload if isinstance(answer, Reply) else {}
+    failed = payload.get("failed", ())
+    reasons = {row["name"]: row["reason"] for row in payload.get("services", ())}
+    return {
+        "result": "failed" if failed else "ok",
+        "failed": [
+            {"name": each, "reason": reasons.get(each, "")}
+            if isinstance(each, str)
+            else {"name": each.get("name"), "reason": each.get("reason")}
+            for each in failed
+        ],
+        **({"changes": payload["changes"]} if "changes" in payload else {}),
+    }
