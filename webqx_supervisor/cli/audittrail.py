@@ -84,15 +84,18 @@ class Trail:
                 return
 
     def _read_head(self) -> Mark | None:
-        key = next(iter(self.keys.values())) if self.keyed else None
-        try:
-            found = auditfiles.read_head_file(self.folder, key)
-        except (OSError, ValueError) as error:
-            self._head.append(Finding(None, f"{auditfiles.HEAD}: {error}"))
-            return None
-        if found is None:
-            if auditfiles.files(self.folder):
-                text = f"{auditfiles.HEAD} is missing: what was cut off at the end cannot be found"
-                self._head.append(Finding(None, text))
-            return None
-        return found[0]
+        known = list(self.keys.values())
+        # Which of several keys is the chain's, only a services.toml says.
+        for key in known[:1] if self.keyed else [*known, None]:
+            try:
+                found = auditfiles.read_head_file(self.folder, key)
+            except (OSError, ValueError) as error:
+                wrong = f"{auditfiles.HEAD}: {error}"
+                continue
+            if found is not None:
+                return found[0]
+            wrong = f"{auditfiles.HEAD} is missing: what was cut off at the end cannot be found"
+            if not auditfiles.files(self.folder):
+                return None
+        self._head.append(Finding(None, wrong))
+        return None
