@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from webqx_supervisor.config import fields, resilience_fields, units
+from webqx_supervisor.config.access_log import AccessLog, AccessLogKey
 from webqx_supervisor.config.audit import Audit
 from webqx_supervisor.config.clients import Trust
 from webqx_supervisor.config.filters import Filters
@@ -62,6 +63,10 @@ class Daemon(Section):
     ] = Field(
         default=1,
         description='How many proxy processes share the traffic; "max" is one per CPU.',
+    )
+    access_log: AccessLogKey = Field(
+        default_factory=AccessLog,
+        description="What the proxies have answered: a format, false for nothing, or all of these.",
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from webqx_supervisor.config import audit, life, schema
+from webqx_supervisor.config.access_log import access_log
 from webqx_supervisor.config.auth_check import auth_problems
 from webqx_supervisor.config.clashes import clashes
 from webqx_supervisor.config.clients import Trust, trust
@@ -205,6 +206,7 @@ def _config(
             for name, entry in document.services.items()
             if entry.breaker is not None
         ),
+        access_log=access_log(document.daemon.access_log),
         audit=audit.policy(document.audit, asked_for=asked_for, absolute=services.absolute),
     )
 

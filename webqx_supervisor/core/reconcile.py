@@ -181,6 +181,8 @@ def _changes(old: Config, new: Config) -> Iterator[Change]:
         yield ProxiesScaled(old.proxies, new.proxies)
     if old.audit != new.audit:
         yield PartChanged("audit")
+    if old.access_log != new.access_log:
+        yield PartChanged("access_log")
     for service in new.services:
         if before := old.service(service.name):
             tuned = _gateway(old, service.name) != _gateway(new, service.name)

@@ -39,7 +39,7 @@ def build(
         for supervisor in supervisors
     )
     listeners = tuple(_share(listener, config.proxies) for listener in config.listeners)
-    return Table(version, listeners, config.routes, groups, credentials)
+    return Table(version, listeners, config.routes, groups, credentials, config.access_log)
 
 
 def _share(listener: Listener, proxies: int) -> Listener:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from webqx_supervisor.model.accesslog import AccessLog
 from webqx_supervisor.model.audit import Audit
 from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Route
 from webqx_supervisor.model.resilience import Breaker
@@ -24,6 +25,7 @@ class Config:
     breakers: tuple[tuple[str, Breaker], ...] = ()
     audit: Audit | None = None
     """Where it is recorded who did what; None: nowhere."""
+    access_log: AccessLog = field(default_factory=AccessLog)
 
     def service(self, name: str) -> Service | None:
         """Return the service of this name, or None."""

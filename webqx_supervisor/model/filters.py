@@ -102,3 +102,5 @@ class Filters:
     """Octets of a request's body; 0: any, None: as the listener has it."""
     audit: AccessAudit | None = None
     """What is recorded of who accesses what; None: nothing."""
+    access_log: bool = True
+    """Requests have their lines in the access log."""

@@ -154,6 +154,7 @@ class Gateway:
     def apply(self, table: Table) -> list[str]:
         """Bring a table into force; return the draining upstreams that have nothing in flight."""
         self.keyring.apply(table.credentials)
+        self.log.follow(table.access_log)
         known = self._ways
         self._ways = {each: known.get(each) or self.make_way(each) for each in table.routes}
         self._router = Router(self._ways.items())

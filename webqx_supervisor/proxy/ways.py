@@ -25,6 +25,7 @@ from webqx_supervisor.proxy.filters.telling import (
     RequestIdFilter,
     TimingFilter,
     TraceFilter,
+    hush,
 )
 from webqx_supervisor.proxy.refusal import Settled
 from webqx_supervisor.proxy.way import Ask, Carry, Way
@@ -87,6 +88,8 @@ def _heard(
     asked: list[Ask] = []
     if audit is not None:
         asked.append(audit.ask)
+    if not filters.access_log:
+        asked.append(hush)
     if filters.telling.request_id:
         asked.append(RequestIdFilter(filters.telling.request_id).ask)
     if filters.error_pages:
