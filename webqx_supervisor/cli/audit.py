@@ -1,6 +1,7 @@
 """The verb `audit`: is the log as it was written, and what does it say."""
 
 import json
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -91,7 +92,7 @@ def show(
     """Show the last records, a line each."""
     trail = _trail(file, folder, key_files)
     for record in deque(_chosen(trail, Wanted(**wanted)), maxlen=count):
-        click.echo(_line(record))
+        _print(_line(record))
     _warn(trail)
 
 
@@ -111,7 +112,7 @@ def export(
     del as_json
     trail = _trail(file, folder, key_files)
     for record in _chosen(trail, Wanted(**wanted)):
-        click.echo(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
+        _print(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
     _warn(trail)
 
 
@@ -229,8 +230,17 @@ def _line(record: dict[str, Any]) -> str:
     }
     actor = record.get("actor", {})
     who = actor.get("user") or actor.get("signal") or record.get("subject") or "-"
-    said = " ".join(
-        f"{key}={value if isinstance(value, str | int) else json.dumps(value)}"
-        for key, value in rest.items()
-    )
-    return f"{record['seq']}  {record.get('time', '-')}  {record['kind']}  {who}  {said}"
+    said = " ".join(f"{key}={_shown(value)}" for key, value in rest.items())
+    at, kind = record.get("time", "-"), record.get("kind", "-")
+    return f"{record['seq']}  {at}  {kind}  {_shown(who)}  {said}"
+
+
+def _shown(value: Any) -> str:
+    """Return a value so that it does nothing to a terminal."""
+    plain = isinstance(value, str) and value.isprintable()
+    return value if plain else json.dumps(value)
+
+
+def _print(line: str) -> None:
+    """Print a line of many: click's echo would flush each. Lone surrogates are no reason to end."""
+    sys.stdout.buffer.write(f"{line}\n".encode(errors="backslashreplace"))

@@ -18,7 +18,7 @@ from webqx_supervisor import __version__
 from webqx_supervisor.config.keyfile import read_key
 from webqx_supervisor.config.places import Places
 from webqx_supervisor.daemon.auditchain import Chain, Keys, stamp
-from webqx_supervisor.daemon.auditspools import Spools
+from webqx_supervisor.daemon.auditspools import MOST, Spools
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.model.audit import SPOOLS, Audit, OnFailure
 from webqx_supervisor.model.codec import to_plain
@@ -54,6 +54,7 @@ class AuditLog:
         self._held: deque[dict[str, Any]] = deque()
         self._lost = 0
         self._reason = ""
+        self._before = ""
         self._anchored = 0
         self._journald = Journald()
 
@@ -94,10 +95,11 @@ class AuditLog:
 
     async def take_over(self) -> None:
         """Bring what the proxies have recorded into the chain."""
+        more = True
         try:
-            async with self._writing:
-                while await trio.to_thread.run_sync(self._take_over):
-                    pass
+            while more:
+                async with self._writing:  # batch by batch: a command may come in between
+                    more = await trio.to_thread.run_sync(self._take_over)
         except (OSError, ValueError) as error:
             self._has_failed(error)
         else:
@@ -159,7 +161,8 @@ class AuditLog:
             except BaseException:
                 chain.close("")
                 raise
-            self._chain = chain
+            self._chain, self._before = chain, chain.state
+            chain.state = "running"
             if broken:
                 log.error("audit: the chain in %s is broken: %s", folder, broken)
                 trio.from_thread.run_sync(self._is_broken, broken)
@@ -183,18 +186,17 @@ class AuditLog:
         if batch.finished:
             self._spools.remove(batch.finished)
             chain.forget_spools(batch.finished)
-        return bool(batch.records)
+        return len(batch.records) >= MOST
 
     async def _state(self) -> str:
         """Return how the daemon before has ended, as the chain knows it."""
         try:
             async with self._writing:
-                chain = await trio.to_thread.run_sync(self._open)
+                await trio.to_thread.run_sync(self._open)
         except (OSError, ValueError) as error:
             self._has_failed(error)
             return "unknown"
-        before, chain.state = chain.state, "running"
-        return "died" if before == "running" else before or "none"
+        return "died" if self._before == "running" else self._before or "none"
 
     async def _tidy(self) -> None:
         chain = self._chain

@@ -88,5 +88,7 @@ def walk(folder: Path, verifier: Verifier) -> Iterator[tuple[Place, dict[str, An
                 if entry is not None:
                     yield place, {"seq": entry.seq, **entry.fields, "prev": entry.prev}
         except (OSError, EOFError) as error:
+            if isinstance(error, FileNotFoundError) and not verifier.records:
+                continue  # just removed for its age: a later record tells of it
             place = Place(name, number + 1)
             verifier.findings.append(Finding(place, f"cannot be read: {error}"))

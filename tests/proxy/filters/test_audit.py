@@ -1,16 +1,18 @@
 """What is recorded of a request, by a real proxy."""
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 from types import SimpleNamespace
 
 import pytest
+from helpers import auntil
 from stage import Stage, echo, ok, request
 
 from webqx_supervisor.model.audit import SPOOLS, AccessAudit, OnFailure
 from webqx_supervisor.model.auth import ApiKeys, Auth, Credentials, Source, SourceKind
 from webqx_supervisor.model.filters import Access, Filters
-from webqx_supervisor.model.gateway import FixedAnswer, Route
+from webqx_supervisor.model.gateway import FixedAnswer, Pause, Route
 from webqx_supervisor.proxy.filters.audit import AuditFilter
 
 
@@ -133,6 +135,22 @@ async def test_what_cannot_be_recorded_is_refused_or_goes_on(
     records = recorded(tmp_path)
     assert [each["path"] for each in records] == ["/", "/2"][: len(records)]
     assert len(records) == (1 if policy is OnFailure.REFUSE else 2)
+
+
+async def test_what_was_held_by_a_pause_is_recorded_once(stage: Stage, tmp_path):
+    filters = Filters(audit=AccessAudit())
+    route = Route("web", "api", filters=filters)
+    upstream = await stage.upstream(echo)
+    stage.routes = (replace(route, pause=Pause("api", hold=20.0)),)
+    await stage.apply(upstream)
+    client = await stage.connect()
+    await client.send(request())
+    await auntil(lambda: any(each.busy for each in stage.proxy.gateway.clients))
+    stage.routes = (route,)
+    await stage.apply(upstream)
+    assert (await client.answer())[0] == 200
+    await auntil((tmp_path / SPOOLS).exists)
+    assert [each["status"] for each in recorded(tmp_path)] == [200]
 
 
 async def test_a_route_without_it_records_nothing(stage: Stage, tmp_path):

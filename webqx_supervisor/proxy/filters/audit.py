@@ -2,7 +2,6 @@
 
 import json
 import time
-from functools import partial
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
@@ -34,7 +33,11 @@ class AuditFilter:
         """Let a request pass, and note that its end is to be recorded. Raises Refused (503)."""
         if self._refuses and exchange.gateway.audit.failing:
             raise Refused(503, "what is asked for cannot be recorded", b"Retry-After: 5\r\n")
-        exchange.at_end(partial(self._record, exchange))
+        for ending in exchange.endings or ():
+            if isinstance(ending, _Ending):  # it was held, and has another way now
+                ending.by = self
+                return
+        exchange.at_end(_Ending(exchange, self))
 
     def begin(self, exchange: Exchange) -> None:
         """Record the beginning of what may go on for days; asked when all others let it pass."""
@@ -42,7 +45,8 @@ class AuditFilter:
         if head.upgrade or b"text/event-stream" in (find_value(head.block, b"accept") or b""):
             self._write(exchange, '"phase":"begin",', "")
 
-    def _record(self, exchange: Exchange) -> None:
+    def record(self, exchange: Exchange) -> None:
+        """Record an exchange that is over."""
         status = exchange.status or CLIENT_WENT_AWAY
         reason = "" if "reason" in self._gone else exchange.reason
         why = f',"reason":{quoted(reason)}' if reason else ""
@@ -72,6 +76,19 @@ class AuditFilter:
         said = f',"subject":{_text(find(claims, self._policy.subject))}'
         issuer = claims.get("iss")
         return said if issuer is None else f'{said},"issuer":{_text(issuer)}'
+
+
+class _Ending:
+    """Has an exchange recorded once, by the filter of its last way."""
+
+    __slots__ = ("_exchange", "by")
+
+    def __init__(self, exchange: Exchange, by: AuditFilter) -> None:
+        self._exchange = exchange
+        self.by = by
+
+    def __call__(self) -> None:
+        self.by.record(self._exchange)
 
 
 def _text(value: Any) -> str:
