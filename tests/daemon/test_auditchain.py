@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -32,7 +33,7 @@ def clock():
 
 def start(folder, clock, keys=Keys(), **policy):  # noqa: B008 - frozen
     chain = Chain(folder, Audit(**policy), keys, clock)
-    chain.broken = chain.open()
+    chain.open()
     return chain
 
 
@@ -239,6 +240,30 @@ def test_two_daemons_never_write_one_chain(tmp_path, clock):
         start(tmp_path, clock)
     chain.close("stopped")
     assert start(tmp_path, clock).state == "stopped"
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "with its folder"])
+def test_a_file_that_is_taken_away_under_the_writer_is_noticed(tmp_path, clock, how):
+    folder = tmp_path / "audit"
+    chain = start(folder, clock)
+    chain.append([{"kind": "a"}])
+    path = folder / chain._name
+    if how == "replaced":
+        other = folder / "other"
+        other.write_bytes(path.read_bytes())
+        other.replace(path)
+    elif how == "removed":
+        path.unlink()
+    else:
+        shutil.rmtree(folder)
+    chain.append([{"kind": "b"}])
+    assert "was removed or replaced" in chain.broken
+    verifier = Verifier({}, [auditfiles.read_head_file(folder, None)[0]])
+    found = [record for _, record in auditfiles.walk(folder, verifier)]
+    assert [each["seq"] for each in found][-2:] == [3, 4]
+    assert found[-2]["broken"] == chain.broken
+    wrong = [each for each in verifier.finish(keyed=False) if each.wrong]
+    assert bool(wrong) == (how != "replaced")  # by the same
 
 
 def test_what_is_encrypted_shows_only_its_time(tmp_path, clock):

@@ -94,6 +94,18 @@ def test_what_a_dying_proxy_has_torn_is_told_of(spools, tmp_path):
     assert batch.finished == ["ab12-000001.jsonl"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["x", "[]", '{"kind":"command"}', '{"kind":["access"]}', '{"kind":"access","seq":1}'],
+)
+def test_nobody_can_put_into_the_chain_what_a_proxy_does_not_say(spools, tmp_path, text):
+    folder = tmp_path / "audit-spool"
+    folder.mkdir()
+    (folder / "ab12-000001.jsonl").write_text(f"{text}\n")
+    (record,) = spools.read({}).records
+    assert (record["kind"], record["text"]) == ("unreadable", text)
+
+
 def test_while_a_proxy_lives_its_last_line_may_still_grow(spools, tmp_path):
     folder = tmp_path / "audit-spool"
     folder.mkdir()

@@ -17,6 +17,7 @@ from webqx_supervisor.cli.logs import MOMENT
 from webqx_supervisor.cli.options import COUNT, file_option, json_option
 from webqx_supervisor.core.audit import Finding
 from webqx_supervisor.model.errors import WebqxError
+from webqx_supervisor.process.auditfiles import HEAD, files
 
 folder_option = click.option(
     "--folder",
@@ -194,11 +195,14 @@ def _trail(
     if folder is None:
         folder = Path(policy.folder) if policy.folder else locate(file).audit
     own = [policy.key_file, policy.encryption_key_file if decrypt else ""]
+    marks = anchors(journal) if journal is not None else []
+    if not (marks or files(folder) or (folder / HEAD).exists()):
+        raise WebqxError(f"there is no audit log in {folder}")
     return Trail(
         folder,
         keys([*filter(None, own), *key_files]),
         keyed=bool(policy.key_file),
-        marks=anchors(journal) if journal is not None else [],
+        marks=marks,
     )
 
 

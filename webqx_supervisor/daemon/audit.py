@@ -157,15 +157,12 @@ class AuditLog:
             folder = Path(policy.folder) if policy.folder else self._places.audit
             chain = Chain(folder, policy, keys, self._clock)
             try:
-                broken = chain.open()
+                chain.open()
             except BaseException:
                 chain.close("")
                 raise
             self._chain, self._before = chain, chain.state
             chain.state = "running"
-            if broken:
-                log.error("audit: the chain in %s is broken: %s", folder, broken)
-                trio.from_thread.run_sync(self._is_broken, broken)
         return self._chain
 
     def _append(self, record: Mapping[str, Any]) -> None:
@@ -249,7 +246,7 @@ class AuditLog:
         if self._reason:
             self._registry.tell("audit", "records are written again")
         self._reason = ""
-
-    def _is_broken(self, reason: str) -> None:
-        text = f"the chain is broken: {reason}; `webqx-sv audit verify` says where"
-        self._registry.tell("audit", text)
+        if self._chain is not None and self._chain.broken:
+            reason, self._chain.broken = self._chain.broken, ""
+            text = f"the chain is broken: {reason}; `webqx-sv audit verify` says where"
+            self._registry.tell("audit", text)

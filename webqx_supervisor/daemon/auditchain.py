@@ -60,6 +60,8 @@ class Chain:
         """How many lines of each spool are in the chain."""
         self.state = ""
         """What head.json says of the daemon: "running", or how it ended."""
+        self.broken = ""
+        """What was found to be wrong with the end of the chain, until somebody takes note."""
         self._folder = folder
         self._policy = policy
         self._keys = keys
@@ -71,8 +73,8 @@ class Chain:
         self._began = 0.0
         self._sealer: Sealer | None = None
 
-    def open(self) -> str:
-        """Take up the chain; return what is wrong with its end, "" if nothing is.
+    def open(self) -> None:
+        """Take up the chain, or begin one.
 
         Lines that a power loss has torn are cut off, which is recorded.
         """
@@ -91,10 +93,13 @@ class Chain:
             record = {"kind": "mended", "file": found.file, "octets": len(found.torn)}
             self.append([{**record, "torn": torn}])
         self.remember()
-        return found.broken
+        self.broken = found.broken
 
     def append(self, records: Sequence[Fields], spools: Mapping[str, int] | None = None) -> None:
         """Write records down for good. `spools`: how far those that they come from are read."""
+        assert self._file is not None, "open() comes first"
+        if not os.fstat(self._file).st_nlink:
+            self._begin_anew()
         if self._is_full() or self._is_aged():
             self._rotate()
         self._write(records)
@@ -150,8 +155,8 @@ class Chain:
 
     def close(self, state: str) -> None:
         """Say how it ends, and let go."""
-        self.state = state
         if self._file is not None:
+            self.state = state
             self.remember()
             os.close(self._file)
             self._file = None
@@ -159,7 +164,22 @@ class Chain:
             os.close(self._lock)
             self._lock = None
 
-    def _take_lock(self) -> None:
+    def _begin_anew(self) -> None:
+        """Go on in a new file: somebody has removed, or replaced, the one that was written to."""
+        gone, lock, broken = self._file, self._lock, f"{self._name} was removed or replaced"
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._take_lock(lock)
+        self._begin({"broken": broken})
+        if gone is not None:
+            os.close(gone)
+        self.broken = broken
+
+    def _take_lock(self, before: int | None = None) -> None:
+        """Lock the folder, unless the lock from `before` is still the one that others would try."""
+        if before is not None:
+            if os.fstat(before).st_nlink:
+                return
+            os.close(before)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         self._lock = os.open(self._folder / LOCK, flags, 0o600)
         try:

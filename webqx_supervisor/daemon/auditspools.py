@@ -14,6 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+KINDS = ("access", "lost")
+"""What a proxy may record."""
+OURS = frozenset(("seq", "prev", "hash", "from", "sealed"))
+"""Keys that the chain gives."""
 MOST = 4096
 """Records of one batch."""
 
@@ -90,7 +94,7 @@ class Spools:
 def _record(line: bytes) -> dict[str, Any]:
     try:
         record = json.loads(line)
-        if isinstance(record, dict) and isinstance(record.get("kind"), str):
+        if isinstance(record, dict) and record.get("kind") in KINDS and not OURS & record.keys():
             return record
     except ValueError:
         pass
