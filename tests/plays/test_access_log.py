@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from select import select
 
 import helpers
 import httpx
@@ -40,6 +41,22 @@ def test_json_lines_say_who_asked_what(project):
     assert (record["method"], record["target"], record["status"]) == ("GET", "/a?b=c", 200)
     assert (record["user_agent"], record["referer"]) == ('x "y"', "http://r/")
     assert (record["service"], record["host"]) == ("api", f"127.0.0.1:{project.listen}")
+
+
+def test_logs_shows_it(project):
+    host(project, 'format = "$uri"\nmax_size = 30')
+    for number in range(5):
+        httpx.get(f"{project.url}/number/{number}")
+        helpers.until(lambda number=number: f"/{number}\n" in project.cli("logs", "--access"))
+    assert project.cli("logs", "--access", "-n", "2") == "/number/3\n/number/4\n"
+    assert project.cli("logs", "--access", "--grep", "[13]$") == "/number/1\n/number/3\n"
+    assert "--access goes with" in project.cli("logs", "--access", "api", code=2)
+    with project.popen("logs", "--access", "-f", "-n", "0") as following:
+        said = following.stdout
+        # Whatever comes before it reads is no part of what it shows.
+        helpers.until(lambda: httpx.get(f"{project.url}/more") and select([said], [], [], 0.1)[0])
+        assert following.stdout.readline() == "/more\n"
+        following.kill()
 
 
 @pytest.mark.skipif(shutil.which("goaccess") is None, reason="goaccess is not installed")
