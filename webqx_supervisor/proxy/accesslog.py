@@ -175,12 +175,13 @@ class AccessLog:
     def _line(self, record: Record) -> bytes:
         at = int((record.ended + self._offset) * 1000)
         took = int((record.ended - record.began) * 10000)  # tenths of ms
+        reason = escaped(record.reason) if record.reason else "-"
         # What a parser has let through is ASCII.
         line = (
             f"{stamp(at // 1000)}.{at % 1000:03}Z {record.client}"
             f" {record.method.decode('ascii') or '-'} {record.target.decode('ascii') or '-'}"
             f" {record.status} {record.sent} {took // 10}.{took % 10} {record.upstream or '-'}"
-            f" {self.mark}-{record.request:x} {record.retries} {escaped(record.reason)}\n"
+            f" {self.mark}-{record.request:x} {record.retries} {reason}\n"
         )
         if record.name:  # rare, so that all others need not be put together of more parts
             own = self.request_id(record.request)
