@@ -242,6 +242,23 @@ def test_two_daemons_never_write_one_chain(tmp_path, clock):
     assert start(tmp_path, clock).state == "stopped"
 
 
+def test_a_packed_file_that_was_damaged_is_named(tmp_path, clock):
+    chain = start(tmp_path, clock, max_size=300)
+    for _ in range(3):
+        chain.append([{"kind": "a", "text": os.urandom(300).hex()}])
+    chain.pack_old()
+    path = min(tmp_path.glob("*.gz"))
+    octets = bytearray(path.read_bytes())
+    octets[len(octets) // 2] ^= 0xFF
+    path.write_bytes(octets)
+    verifier = Verifier({}, [])
+    list(auditfiles.walk(tmp_path, verifier))
+    found = [each for each in verifier.finish(keyed=False) if each.wrong]
+    assert found
+    assert found[0].place is not None
+    assert found[0].place.file == path.name.removesuffix(".gz")
+
+
 @pytest.mark.parametrize("how", ["removed", "replaced", "with its folder"])
 def test_a_file_that_is_taken_away_under_the_writer_is_noticed(tmp_path, clock, how):
     folder = tmp_path / "audit"

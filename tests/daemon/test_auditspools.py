@@ -85,6 +85,21 @@ def test_a_spool_is_finished_when_the_next_is_begun(spool, spools, monkeypatch):
     assert (numbers(batch), batch.finished) == ([1, 2], ["ab12-000001.jsonl"])
 
 
+def test_a_spool_that_is_taken_away_is_begun_anew(spool, spools, tmp_path):
+    spool.write(line(1))
+    (tmp_path / "audit-spool" / "ab12-000001.jsonl").unlink()
+    spool.write(line(2))
+    assert numbers(spools.read({})) == [2]
+
+
+def test_a_spool_has_its_name_only_once_it_is_locked(spool, spools, monkeypatch):
+    seen = []
+    monkeypatch.setattr(audit.fcntl, "flock", lambda *_: seen.append(spools.names()))
+    spool.write(line(1))
+    assert seen == [[]]
+    assert spools.names() == ["ab12-000001.jsonl"]
+
+
 def test_what_a_dying_proxy_has_torn_is_told_of(spools, tmp_path):
     folder = tmp_path / "audit-spool"
     folder.mkdir()

@@ -196,8 +196,11 @@ def _trail(
         folder = Path(policy.folder) if policy.folder else locate(file).audit
     own = [policy.key_file, policy.encryption_key_file if decrypt else ""]
     marks = anchors(journal) if journal is not None else []
-    if not (marks or files(folder) or (folder / HEAD).exists()):
-        raise WebqxError(f"there is no audit log in {folder}")
+    try:
+        if not (marks or files(folder) or (folder / HEAD).exists()):
+            raise WebqxError(f"there is no audit log in {folder}")
+    except OSError as error:
+        raise WebqxError(f"{folder} cannot be read: {error.strerror}") from None
     return Trail(
         folder,
         keys([*filter(None, own), *key_files]),

@@ -130,6 +130,7 @@ class Verifier:
             self._anchors.setdefault(mark.seq, set()).add(mark.hash)
         self._began: tuple[Place, Entry] | None = None
         self._removals: set[tuple[int, str]] = set()
+        self._first_in_file = True
         self._key: bytes | None = None
         self._keyed = False
         self._known = True  # the key of the present file is at hand

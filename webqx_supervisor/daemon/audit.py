@@ -163,6 +163,8 @@ class AuditLog:
                 raise
             self._chain, self._before = chain, chain.state
             chain.state = "running"
+            there = self._spools.names()
+            chain.forget_spools([name for name in chain.spools if name not in there])
         return self._chain
 
     def _append(self, record: Mapping[str, Any]) -> None:

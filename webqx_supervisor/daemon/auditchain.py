@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import time
+import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -134,10 +135,10 @@ class Chain:
             path = self._folder / name
             if self._last_write(path) >= since:
                 return
-            first = next(auditfiles.lines(self._folder / following), b"")
             try:
+                first = next(auditfiles.lines(self._folder / following), b"")
                 entry = audit.read(first.rstrip(b"\n"))
-            except ValueError:
+            except (ValueError, EOFError, zlib.error):
                 return  # somebody meddled with it; that is for `verify` to say
             through = {"through": entry.seq - 1, "last": entry.prev}
             kept = {"kind": "removed", "file": name, "first": auditfiles.first_of(name)}

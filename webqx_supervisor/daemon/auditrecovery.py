@@ -121,7 +121,7 @@ def _first(path: Path) -> dict[str, Any]:
     try:
         line = next(auditfiles.lines(path), b"")
         return audit.read(line.rstrip(b"\n")).fields
-    except (ValueError, OSError, EOFError):
+    except (ValueError, *auditfiles.DAMAGES):
         return {}
 
 
@@ -138,6 +138,6 @@ def _broken(folder: Path, names: list[str], reason: str, known: Found | None = N
                     continue
                 if entry.seq > mark.seq:
                     mark = Mark(entry.seq, entry.hash)
-        except (OSError, EOFError):
+        except auditfiles.DAMAGES:
             pass
     return Found(mark, spools=known.spools, state=known.state, broken=reason)

@@ -44,7 +44,7 @@ class Spools:
     def read(self, done: Mapping[str, int]) -> Batch:
         """Return what has come; `done` is how many lines of each spool are in the chain."""
         batch = Batch()
-        for name in self._names():
+        for name in self.names():
             if len(batch.records) >= MOST:
                 break
             self._read(name, done.get(name, 0), batch)
@@ -56,7 +56,8 @@ class Spools:
             (self._folder / name).unlink(missing_ok=True)
             self._places.pop(name, None)
 
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
+        """Return the names of all that there are."""
         try:
             return sorted(name for name in os.listdir(self._folder) if _NAME.fullmatch(name))  # noqa: PTH208
         except FileNotFoundError:
@@ -87,7 +88,7 @@ class Spools:
 
     def _has_successor(self, name: str) -> bool:
         found = _NAME.fullmatch(name)
-        assert found is not None, "it comes from _names()"
+        assert found is not None, "it comes from names()"
         return (self._folder / f"{found[1]}-{int(found[2]) + 1:06}.jsonl").exists()
 
 

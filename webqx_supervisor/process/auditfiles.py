@@ -8,6 +8,7 @@ import contextlib
 import gzip
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 from webqx_supervisor.core.audit import Finding, Mark, Place, Verifier, read_head
 
 HEAD = "head.json"
+DAMAGES = (OSError, EOFError, zlib.error)
+"""What reading a file may end in that somebody has damaged, if it is packed."""
 PACKED = ".gz"
 
 _NAME = re.compile(r"audit-([0-9]{12})\.jsonl")
@@ -47,7 +50,7 @@ def packed(path: Path) -> Path:
 
 
 def lines(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a file, packed or not, with their ends. Raises OSError, EOFError."""
+    """Yield the lines of a file, packed or not, with their ends. Raises DAMAGES."""
     try:
         with path.open("rb") as file:
             while line := file.readline(_LONGEST_LINE):
@@ -87,7 +90,7 @@ def walk(folder: Path, verifier: Verifier) -> Iterator[tuple[Place, dict[str, An
                 entry = verifier.take(place, line.rstrip(b"\n"))
                 if entry is not None:
                     yield place, {"seq": entry.seq, **entry.fields, "prev": entry.prev}
-        except (OSError, EOFError) as error:
+        except DAMAGES as error:
             if isinstance(error, FileNotFoundError) and not verifier.records:
                 continue  # just removed for its age: a later record tells of it
             place = Place(name, number + 1)

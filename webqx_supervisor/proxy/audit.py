@@ -86,7 +86,7 @@ class Spool:
 
     def _append(self, line: bytes) -> None:
         """Write a line whole or not at all. Raises OSError."""
-        if self._fd < 0 or self._size >= SEGMENT:
+        if self._fd < 0 or self._size >= SEGMENT or not os.fstat(self._fd).st_nlink:
             self._begin()
         written = 0
         try:
@@ -102,9 +102,16 @@ class Spool:
         if number > MOST_SEGMENTS and self._path(number - MOST_SEGMENTS).exists():
             raise OSError("the daemon has not taken the records of a long time")
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        fd = os.open(self._path(number), flags, 0o600)
-        fcntl.flock(fd, fcntl.LOCK_SH)  # as long as it is held, nobody takes the file for abandoned
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        unlocked = self._path(number).with_suffix(".new")
+        fd = os.open(unlocked, flags, 0o600)
+        try:
+            # As long as it is held, and so before it has its name, nobody takes it for abandoned.
+            fcntl.flock(fd, fcntl.LOCK_SH)
+            unlocked.rename(self._path(number))
+        except OSError:
+            os.close(fd)
+            raise
         if self._fd >= 0:
             os.close(self._fd)
         self._fd, self._number, self._size = fd, number, 0
