@@ -234,6 +234,27 @@ def test_a_disk_that_refuses_costs_no_record_and_leaves_no_torn_line(tmp_path, c
     assert kinds(tmp_path) == ["begin", "a", "c"]
 
 
+@pytest.mark.parametrize("when", ["rotating", "anew"])
+def test_a_file_that_cannot_be_begun_changes_nothing(tmp_path, clock, monkeypatch, when):
+    chain = start(tmp_path, clock, max_size=100 if when == "rotating" else 10_000)
+    if when == "anew":
+        (tmp_path / chain._name).unlink()
+
+    def fails(_fd):
+        raise OSError(28, "No space left on device")
+
+    for _ in range(2):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", fails)
+            with pytest.raises(OSError, match="No space"):
+                chain.append([{"kind": "a"}])
+    chain.append([{"kind": "b"}])
+    verifier = Verifier({}, [auditfiles.read_head_file(tmp_path, None)[0]])
+    found = [record["kind"] for _, record in auditfiles.walk(tmp_path, verifier)]
+    assert found == ["begin", "begin", "b"] if when == "rotating" else ["begin", "b"]
+    assert chain.mark.seq == 3
+
+
 def test_two_daemons_never_write_one_chain(tmp_path, clock):
     chain = start(tmp_path, clock)
     with pytest.raises(OSError, match="another daemon"):

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from webqx_supervisor.cli.options import COUNT, file_option, json_option
 from webqx_supervisor.core.audit import Finding
 from webqx_supervisor.model.errors import WebqxError
 from webqx_supervisor.process.auditfiles import HEAD, files
+from webqx_supervisor.process.lines import moment
 
 folder_option = click.option(
     "--folder",
@@ -147,8 +147,8 @@ class Wanted:
     def is_then(self, record: dict[str, Any]) -> bool:
         """Say whether a record is of the right time, which is in clear in each."""
         at = str(record.get("time", ""))
-        return (self.since is None or at >= _stamp(self.since)) and (
-            self.until is None or at <= _stamp(self.until)
+        return (self.since is None or at >= moment(self.since)) and (
+            self.until is None or at <= moment(self.until)
         )
 
     def takes(self, record: dict[str, Any]) -> bool:
@@ -222,10 +222,6 @@ def _warn(trail: Trail) -> None:
     wrong = [each for each in trail.findings() if each.wrong]
     if wrong:
         raise WebqxError(f"{len(wrong)} things are wrong with the log, see `audit verify`")
-
-
-def _stamp(at: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
 
 
 def _line(record: dict[str, Any]) -> str:

@@ -162,8 +162,11 @@ class Verifier:
         self.last, self._follows = Mark(entry.seq, entry.hash), True
         return entry
 
-    def torn(self, place: Place) -> None:
-        """Take note of a last line without an end."""
+    def torn(self, place: Place, *, last: bool) -> None:
+        """Take note of a line without an end, the last one of all or not."""
+        if not last:
+            self._tell(place, "the line has no end")
+            return
         text = "the last line has no end, as after a power loss or while it is written"
         self.findings.append(
             Finding(place, f"{text}; the next start of the daemon mends it", False)
@@ -198,8 +201,9 @@ class Verifier:
         self._known = not name or self._key is not None
         if not self._known:
             self._tell(place, f"the file is under the key {name}, which is not at hand")
-        if self._keyed and not name:
-            self.findings.append(Finding(place, "from here on the chain is under no key", False))
+        if bool(name) != self._keyed and self._began[1] is not entry:
+            side = "up to here" if name else "from here on"
+            self.findings.append(Finding(place, f"{side} the chain is under no key", False))
         self._keyed = bool(name)
 
     def _join(self, place: Place, entry: Entry) -> None:

@@ -17,7 +17,7 @@ import trio
 from webqx_supervisor import __version__
 from webqx_supervisor.config.keyfile import read_key
 from webqx_supervisor.config.places import Places
-from webqx_supervisor.daemon.auditchain import Chain, Keys, stamp
+from webqx_supervisor.daemon.auditchain import Chain, Keys
 from webqx_supervisor.daemon.auditspools import MOST, Spools
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.model.audit import SPOOLS, Audit, OnFailure
@@ -25,7 +25,7 @@ from webqx_supervisor.model.codec import to_plain
 from webqx_supervisor.model.errors import WebqxError
 from webqx_supervisor.model.service import LogFormat
 from webqx_supervisor.process.journald import SOCKET, Journald
-from webqx_supervisor.process.lines import Origin
+from webqx_supervisor.process.lines import Origin, moment
 
 TAKE_OVER = 1.0
 """s between two looks at what the proxies have recorded."""
@@ -63,6 +63,7 @@ class AuditLog:
         if policy == self.policy:
             return
         if self.policy is not None:
+            await self.take_over()
             change = {"before": to_plain(self.policy), "after": to_plain(policy)}
             await self.tell("policy", **change)
         async with self._writing:
@@ -109,7 +110,7 @@ class AuditLog:
         """Record something, and return when it is on the disk. Raises WebqxError."""
         if self.policy is None:
             return
-        record = {"time": stamp(self._clock()), "kind": kind, **fields}
+        record = {"time": moment(self._clock()), "kind": kind, **fields}
         try:
             async with self._writing:
                 await trio.to_thread.run_sync(self._append, record)
@@ -126,7 +127,7 @@ class AuditLog:
         try:
             await self.write(kind, **fields)
         except WebqxError:
-            self._hold({"time": stamp(self._clock()), "kind": kind, **fields})
+            self._hold({"time": moment(self._clock()), "kind": kind, **fields})
 
     async def end(self, state: str) -> None:
         """Record how the daemon ends; a successor knows it by that."""
@@ -159,7 +160,7 @@ class AuditLog:
             try:
                 chain.open()
             except BaseException:
-                chain.close("")
+                chain.let_go()
                 raise
             self._chain, self._before = chain, chain.state
             chain.state = "running"

@@ -15,7 +15,7 @@ import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from webqx_supervisor.core.sealing import CIPHER, NONCE_SIZE, SALT_SIZE, Sealer
 from webqx_supervisor.daemon import auditrecovery
 from webqx_supervisor.model.audit import Audit
 from webqx_supervisor.process import auditfiles, packing
+from webqx_supervisor.process.lines import moment
 
 FORMAT = 1
 IN_CLEAR = frozenset(("begin", "removed", "mended"))
@@ -40,11 +41,6 @@ class Keys:
 
     chain: bytes | None = field(default=None, repr=False)
     records: bytes | None = field(default=None, repr=False)
-
-
-def stamp(at: float) -> str:
-    """Return Unix time as the records write it."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 class Chain:
@@ -156,37 +152,40 @@ class Chain:
 
     def close(self, state: str) -> None:
         """Say how it ends, and let go."""
-        if self._file is not None:
-            self.state = state
-            self.remember()
-            os.close(self._file)
-            self._file = None
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self.state = state
+        self.remember()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Close what is open, and say nothing."""
+        for each in (self._file, self._lock):
+            if each is not None:
+                os.close(each)
+        self._file = self._lock = None
 
     def _begin_anew(self) -> None:
         """Go on in a new file: somebody has removed, or replaced, the one that was written to."""
-        gone, lock, broken = self._file, self._lock, f"{self._name} was removed or replaced"
+        gone, broken = self._file, f"{self._name} was removed or replaced"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._take_lock(lock)
+        if self._lock is None or not os.fstat(self._lock).st_nlink:  # others could take its place
+            lock = self._lock
+            self._take_lock()
+            if lock is not None:
+                os.close(lock)
         self._begin({"broken": broken})
         if gone is not None:
             os.close(gone)
         self.broken = broken
 
-    def _take_lock(self, before: int | None = None) -> None:
-        """Lock the folder, unless the lock from `before` is still the one that others would try."""
-        if before is not None:
-            if os.fstat(before).st_nlink:
-                return
-            os.close(before)
+    def _take_lock(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        self._lock = os.open(self._folder / LOCK, flags, 0o600)
+        lock = os.open(self._folder / LOCK, flags, 0o600)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            os.close(lock)
             raise OSError(f"another daemon writes its audit log in {self._folder}") from None
+        self._lock = lock
 
     def _resume(self, found: auditrecovery.Found) -> bool:
         """Go on in the last file; return False where a new one has to be begun."""
@@ -206,21 +205,17 @@ class Chain:
         return True
 
     def _rotate(self) -> None:
-        before = self._file, self._name, self._size, self._sealer
-        try:
-            self._begin({})
-        except OSError:
-            self._file, self._name, self._size, self._sealer = before
-            raise
-        if before[0] is not None:
-            os.close(before[0])
+        before = self._file
+        self._begin({})
+        if before is not None:
+            os.close(before)
 
     def _begin(self, more: Fields) -> None:
-        """Begin a new file; what was open stays so."""
+        """Begin a new file; what was open stays so, and in use if this fails."""
         name = auditfiles.name_of(self.mark.seq + 1)
         key = self._keys.chain
         fields: dict[str, Any] = {
-            "time": stamp(self._clock()),
+            "time": moment(self._clock()),
             "kind": "begin",
             "format": FORMAT,
             "algorithm": audit.KEYED if key else audit.PLAIN,
@@ -236,15 +231,18 @@ class Chain:
         path = self._folder / name
         path.unlink(missing_ok=True)  # an attempt that failed: no record has this number yet
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        self._file = os.open(path, flags, 0o600)
-        self._name, self._size, self._sealer, self._began = name, 0, sealer, self._clock()
+        file = os.open(path, flags, 0o600)
+        before = self._file, self._name, self._size, self._sealer, self._began, self.mark
+        self._file, self._name, self._size = file, name, 0
+        self._sealer, self._began = sealer, self._clock()
         try:
             self._write([fields])
+            _sync_folder(self._folder)
         except OSError:
-            os.close(self._file)
+            self._file, self._name, self._size, self._sealer, self._began, self.mark = before
+            os.close(file)
             path.unlink(missing_ok=True)
             raise
-        _sync_folder(self._folder)
 
     def _write(self, records: Sequence[Fields]) -> None:
         """Append all of the records or none."""
@@ -268,7 +266,7 @@ class Chain:
 
     def _sealed(self, fields: Fields, before: Mark) -> Fields:
         """Return what is written of a record: with a key, its time and place in clear alone."""
-        fields = fields if "time" in fields else {"time": stamp(self._clock()), **fields}
+        fields = fields if "time" in fields else {"time": moment(self._clock()), **fields}
         if self._sealer is None or fields["kind"] in IN_CLEAR:
             return fields
         outer = {key: fields[key] for key in ("time", "from") if key in fields}

@@ -116,16 +116,18 @@ class AuditDoor:
 
 def _outcome(answer: Reply | Stream) -> View:
     """Return what came of a command, without what workers have written."""
-    payload = answer.payload if isinstance(answer, Reply) else {}
-    failed = payload.get("failed", ())
-    reasons = {row["name"]: row["reason"] for row in payload.get("services", ())}
+    payload = answer.payload if isinstance(answer, Reply) else None
+    said = payload if isinstance(payload, dict) else {}
+    rows = [row for row in (*_listed(said, "services"), *_listed(said, "failed")) if row]
+    reasons = {row.get("name"): row.get("reason", "") for row in rows if isinstance(row, dict)}
+    failed = [row.get("name") if isinstance(row, dict) else row for row in _listed(said, "failed")]
     return {
         "result": "failed" if failed else "ok",
-        "failed": [
-            {"name": each, "reason": reasons.get(each, "")}
-            if isinstance(each, str)
-            else {"name": each.get("name"), "reason": each.get("reason")}
-            for each in failed
-        ],
-        **({"changes": payload["changes"]} if "changes" in payload else {}),
+        "failed": [{"name": name, "reason": reasons.get(name, "")} for name in failed],
+        **({"changes": said["changes"]} if "changes" in said else {}),
     }
+
+
+def _listed(said: View, key: str) -> Sequence[Any]:
+    found = said.get(key)
+    return found if isinstance(found, list | tuple) else ()

@@ -84,9 +84,11 @@ def walk(folder: Path, verifier: Verifier) -> Iterator[tuple[Place, dict[str, An
         try:
             for number, line in enumerate(lines(folder / name), 1):
                 place = Place(name, number)
-                if not line.endswith(b"\n") and name == names[-1]:
-                    verifier.torn(place)
-                    continue
+                if not line.endswith(b"\n"):
+                    last = name == names[-1]
+                    verifier.torn(place, last=last)
+                    if last:
+                        continue
                 entry = verifier.take(place, line.rstrip(b"\n"))
                 if entry is not None:
                     yield place, {"seq": entry.seq, **entry.fields, "prev": entry.prev}
