@@ -115,6 +115,21 @@ def test_a_whole_new_chain_needs_the_key_as_well():
         audit.read_head(audit.head({}, mark, None), KEY)
 
 
+def test_where_a_key_comes_or_goes_is_told_of():
+    plain, mark = chain(2)
+    keyed, mark = chain(2, KEY, mark)
+    again, _ = chain(2, None, mark)
+    verifier = Verifier({audit.key_id(KEY): KEY})
+    for number, lines in enumerate((plain, keyed, again), 1):
+        verifier.begin_file()
+        for line in lines:
+            verifier.take(Place(f"file{number}", 1), line)
+    assert [(str(each), each.wrong) for each in verifier.finish(keyed=False)] == [
+        ("file2:1: up to here the chain is under no key", False),
+        ("file3:1: from here on the chain is under no key", False),
+    ]
+
+
 def test_a_file_under_an_unknown_key_is_named():
     lines, _ = chain(2, OTHER)
     assert verify(lines, keys=[KEY]) == [
