@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from webqx_supervisor.config.audit import Audit, policy
 from webqx_supervisor.config.files import read_services_toml
 from webqx_supervisor.config.lines import dotted, key_lines
-from webqx_supervisor.config.route_files import absolute
+from webqx_supervisor.config.paths import absolute
 from webqx_supervisor.config.syntax import load
 from webqx_supervisor.model import audit as model
 from webqx_supervisor.model.errors import ConfigError, Problem

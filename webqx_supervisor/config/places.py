@@ -26,6 +26,8 @@ class Places:
     deaths: Path
     keys: Path
     audit: Path
+    sessions: Path
+    alerts: Path
     daemon_log: Path
 
     @classmethod
@@ -42,6 +44,8 @@ class Places:
             deaths=state_dir / "deaths.json",
             keys=state_dir / "keys.json",
             audit=state_dir / "audit",
+            sessions=state_dir / "sessions.json",
+            alerts=state_dir / "alerts.json",
             daemon_log=state_dir / "daemon.log",
         )
 

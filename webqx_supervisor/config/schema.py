@@ -12,8 +12,10 @@ from pydantic_core import core_schema
 
 from webqx_supervisor.config import fields, resilience_fields, units
 from webqx_supervisor.config.access_log import AccessLog, AccessLogKey
+from webqx_supervisor.config.alerts import Alerts
 from webqx_supervisor.config.audit import Audit
 from webqx_supervisor.config.clients import Trust
+from webqx_supervisor.config.dashboard import Dashboard, dashboard_table
 from webqx_supervisor.config.filters import Filters
 from webqx_supervisor.config.forwarding import Balance, Forward
 from webqx_supervisor.config.kinds import (
@@ -67,6 +69,15 @@ class Daemon(Section):
     access_log: AccessLogKey = Field(
         default_factory=AccessLog,
         description="What the proxies have answered: a format, false for nothing, or all of these.",
+    )
+    dashboard: Annotated[
+        Dashboard,
+        BeforeValidator(
+            dashboard_table, json_schema_input_type=bool | Port | AddressText | Dashboard
+        ),
+    ] = Field(
+        default_factory=Dashboard,
+        description="Where browsers see it: an address, `false` for nowhere, or all of these.",
     )
 
 
@@ -295,6 +306,9 @@ class ServicesToml(Section):
     )
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = Field(
         default=(), description="Which requests go where."
+    )
+    alerts: Alerts = Field(
+        default_factory=Alerts, description="Whom to tell when something is wrong."
     )
 
 

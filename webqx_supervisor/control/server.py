@@ -6,9 +6,9 @@ A call outlives its client, since what was begun is finished; a stream ends with
 import json
 import logging
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -21,8 +21,8 @@ from webqx_supervisor.core.wire.messages import CHUNKED, Malformed, RequestHead
 from webqx_supervisor.core.wire.parser import HEAD_LIMIT, find_head, parse_request
 from webqx_supervisor.core.wire.writer import (
     CONTINUE,
+    render_own_head,
     render_simple_response,
-    render_stream_head,
 )
 from webqx_supervisor.model.errors import UsageError, WebqxError
 
@@ -42,6 +42,12 @@ class Call:
     body: Any
     uid: int
     pid: int = 0
+    fields: Sequence[tuple[bytes, bytes]] = field(default=(), compare=False, repr=False)
+
+    def field(self, name: bytes) -> str:
+        """Return the value of a header field, "" for none and for several of that name."""
+        found = [value for each, value in self.fields if each.lower() == name.lower()]
+        return found[0].decode("latin-1") if len(found) == 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,17 @@ class Stream:
     pieces: AsyncIterable[bytes]
 
 
-Handler = Callable[[Call], Awaitable[Reply | Stream]]
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer that is no JSON: `extra` holds whole field lines."""
+
+    content: bytes
+    content_type: str
+    status: int = 200
+    extra: bytes = b""
+
+
+Handler = Callable[[Call], Awaitable[Reply | Stream | Page]]
 
 
 async def serve(
@@ -81,7 +97,7 @@ async def serve(
     async def accepted(stream: trio.SocketStream) -> None:
         uid, pid = socketfile.peer(stream)
         if uid in (os.geteuid(), 0):
-            await _Connection(stream, handle, uid, pid).run()
+            await Connection(stream, handle, uid, pid=pid).run()
 
     try:
         sock.setblocking(False)
@@ -95,14 +111,27 @@ async def serve(
             os.unlink(path)  # noqa: PTH108 - an address of the socket API is a string
 
 
-class _Connection:
-    """One client: requests come and are answered one after the other."""
+class Connection:
+    """One client: requests come and are answered one after the other.
 
-    def __init__(self, stream: trio.SocketStream, handle: Handler, uid: int, pid: int) -> None:
+    `knows` returns the methods of a path; `extra` are field lines that each answer has.
+    """
+
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        handle: Handler,
+        uid: int,
+        knows: Callable[[str], Sequence[str]] = methods,
+        extra: bytes = b"",
+        pid: int = 0,
+    ) -> None:
         self._stream = stream
         self._handle = handle
         self._uid = uid
         self._pid = pid
+        self._knows = knows
+        self._extra = extra
         self._buffer = b""
 
     async def run(self) -> None:
@@ -121,7 +150,7 @@ class _Connection:
             return False
         keep_alive = head.keep_alive and head.method != b"HEAD"  # which is refused, with content
         call = await self._read_call(head)
-        answer = _refused(call) or await self._ask(call)
+        answer = _refused(call, self._knows(call.path)) or await self._ask(call)
         if isinstance(answer, Stream):
             return await self._send_stream(answer) and keep_alive
         await self._send(answer, keep_alive=keep_alive)
@@ -132,6 +161,9 @@ class _Connection:
             answer = await self._handle(call)
             if isinstance(answer, Stream):
                 return answer
+            if isinstance(answer, Page):
+                kind = answer.content_type.encode()
+                return _Answer(answer.status, answer.content, answer.extra, kind=kind)
             return _Answer(answer.status, _encoded(answer.payload), after=answer.after)
         except WebqxError as error:
             return _failed(error, error.status)
@@ -167,6 +199,7 @@ class _Connection:
             body=body,
             uid=self._uid,
             pid=self._pid,
+            fields=head.headers,
         )
 
     async def _read_body(self, head: RequestHead) -> bytes:
@@ -200,9 +233,9 @@ class _Connection:
                 render_simple_response(
                     answer.status,
                     answer.content,
-                    b"application/json",
+                    answer.kind,
                     close=not keep_alive,
-                    extra=answer.extra,
+                    extra=self._extra + answer.extra,
                 )
             )
         finally:
@@ -232,7 +265,11 @@ class _Connection:
 
     async def _pour(self, stream: Stream) -> bool:
         try:
-            await self._stream.send_all(render_stream_head(200, stream.content_type.encode()))
+            await self._stream.send_all(
+                render_own_head(
+                    200, CHUNKED, stream.content_type.encode(), close=False, extra=self._extra
+                )
+            )
             async with _closing(stream.pieces):
                 async for piece in stream.pieces:
                     await self._stream.send_all(encode_chunk(piece))
@@ -251,11 +288,11 @@ class _Answer:
     content: bytes
     extra: bytes = b""
     after: Callable[[], object] | None = None
+    kind: bytes = b"application/json"
 
 
-def _refused(call: Call) -> _Answer | None:
-    """Return the answer to a call that is not in the table."""
-    allowed = methods(call.path)
+def _refused(call: Call, allowed: Sequence[str]) -> _Answer | None:
+    """Return the answer to a call that is not known."""
     if not allowed:
         return _failed(UsageError(f"there is no {call.path} here"), 404)
     if call.method not in allowed:

@@ -84,7 +84,7 @@ class ProxiesScaled:
 
 @dataclass(frozen=True, slots=True)
 class PartChanged:
-    """What the file says of a part of the daemon itself changed."""
+    """What the daemon does beside the services is wanted otherwise: dashboard, alerts, logs."""
 
     part: str
 
@@ -179,10 +179,9 @@ def _goes(old: Config, new: Config) -> Iterator[Change]:
 def _changes(old: Config, new: Config) -> Iterator[Change]:
     if old.proxies != new.proxies:
         yield ProxiesScaled(old.proxies, new.proxies)
-    if old.audit != new.audit:
-        yield PartChanged("audit")
-    if old.access_log != new.access_log:
-        yield PartChanged("access_log")
+    for part in ("dashboard", "alerts", "audit", "access_log"):
+        if getattr(old, part) != getattr(new, part):
+            yield PartChanged(part)
     for service in new.services:
         if before := old.service(service.name):
             tuned = _gateway(old, service.name) != _gateway(new, service.name)

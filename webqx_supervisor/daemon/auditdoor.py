@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import trio
 
-from webqx_supervisor.control.server import Call, Handler, Reply, Stream
+from webqx_supervisor.control.server import Call, Handler, Reply
 from webqx_supervisor.core.reconcile import Change
 from webqx_supervisor.core.redaction import arguments
 from webqx_supervisor.daemon.audit import AuditLog
@@ -21,7 +21,6 @@ from webqx_supervisor.model.errors import WebqxError
 View = dict[str, Any]
 """What a command may change, by name."""
 Apply = Callable[[], Awaitable[tuple[Sequence[Change], Sequence[Failure]]]]
-Answer = TypeVar("Answer", bound=Reply | Stream)
 
 
 def view(services: Services, pauses: Pauses) -> View:
@@ -59,8 +58,11 @@ class AuditDoor:
         self._look = look
         self._asked = 0
 
-    async def handle(self, call: Call) -> Reply | Stream:
-        """Carry out a command. Raises WebqxError, also where it must not go unrecorded."""
+    async def handle(self, call: Call, via: str = "") -> Any:
+        """Carry out a command. Raises WebqxError, also where it must not go unrecorded.
+
+        `via` names the door that it came through, if that is not the control socket.
+        """
         policy = self._audit.policy
         looks = call.method != "POST"
         if policy is None or call.path == "/ping":
@@ -69,7 +71,7 @@ class AuditDoor:
             return await self._handle(call)
         said = {key: value for key, value in (("query", call.query), ("body", call.body)) if value}
         who = await trio.to_thread.run_sync(actor, call.uid, call.pid)
-        what = {"verb": call.path[1:], "actor": who}
+        what = {"verb": call.path[1:], "actor": who | ({"via": via} if via else {})}
         more = {"arguments": arguments(said)}
         return await self._carry_out(what, more, lambda: self._handle(call), look=not looks)
 
@@ -90,8 +92,8 @@ class AuditDoor:
         return failures
 
     async def _carry_out(
-        self, what: View, more: View, carry_out: Callable[[], Awaitable[Answer]], *, look: bool
-    ) -> Answer:
+        self, what: View, more: View, carry_out: Callable[[], Awaitable[Any]], *, look: bool
+    ) -> Any:
         self._asked += 1
         number = self._asked
         before = self._look() if look else {}
@@ -114,7 +116,7 @@ class AuditDoor:
         await self._audit.tell("command", phase="done", number=number, **what, **outcome, **changed)
 
 
-def _outcome(answer: Reply | Stream) -> View:
+def _outcome(answer: Any) -> View:
     """Return what came of a command, without what workers have written."""
     payload = answer.payload if isinstance(answer, Reply) else None
     said = payload if isinstance(payload, dict) else {}

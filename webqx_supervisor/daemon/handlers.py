@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from webqx_supervisor.control.server import Call, Reply, Stream
 from webqx_supervisor.core.reconcile import Change, resolve_instances
+from webqx_supervisor.daemon.alerts.watch import AlertWatch
 from webqx_supervisor.daemon.evidence import ASKED, Evidence
 from webqx_supervisor.daemon.logs import LogReader
 from webqx_supervisor.daemon.pauses import Pauses
@@ -50,9 +51,13 @@ class Whole(Protocol):
         """Say how it is."""
 
     pauses: Pauses
+    alerts: AlertWatch
 
     async def in_force(self) -> None:
         """Return when every proxy follows what is wanted now."""
+
+    async def invite(self) -> str:
+        """Return an address that lets a browser in."""
 
     async def renew(self, *, proxies: bool) -> Callable[[], object]:
         """Get ready for the code on the disk; return what gives way to it."""
@@ -93,6 +98,9 @@ class Handlers:
             "/why": self._why,
             "/pause": self._pause,
             "/resume": self._resume,
+            "/dashboard": self._dashboard,
+            "/alerts": self._alerts,
+            "/alerts/test": self._test_alerts,
         }
 
     async def handle(self, call: Call) -> Reply | Stream:
@@ -247,6 +255,16 @@ class Handlers:
         await self._whole.in_force()
         return Reply({"name": name, "was_paused": was_paused})
 
+    async def _dashboard(self, _: Call) -> Reply:
+        return Reply({"url": await self._whole.invite()})
+
+    async def _alerts(self, _: Call) -> Reply:
+        return Reply(self._whole.alerts.state())
+
+    async def _test_alerts(self, call: Call) -> Reply:
+        receiver = str(_body(call, "receiver").get("receiver", ""))
+        return Reply({"receivers": await self._whole.alerts.test(receiver)})
+
     def _named(self, call: Call, verb: str) -> list[Supervisor]:
         """Return the services that a command names, and leave word of it."""
         supervisors = self._services.named(_names(call))
@@ -271,8 +289,10 @@ def _remote(supervisors: Iterable[Supervisor]) -> list[str]:
 
 def _change_row(change: Change) -> dict[str, Any]:
     """Return e.g. {"service": "api", "change": "scaled", "before": 2, "after": 4}."""
-    name = type(change).__name__
-    word = name.removeprefix("Listener").removeprefix("Proxies").removeprefix("Part").lower()
+    word = type(change).__name__
+    for part in ("Listener", "Proxies", "Part"):
+        word = word.removeprefix(part)
+    word = word.lower()
     return {**to_plain(change), "change": word}
 
 

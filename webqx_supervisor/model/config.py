@@ -3,10 +3,25 @@
 from dataclasses import dataclass, field
 
 from webqx_supervisor.model.accesslog import AccessLog
+from webqx_supervisor.model.alerts import Alerts
 from webqx_supervisor.model.audit import Audit
 from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Route
 from webqx_supervisor.model.resilience import Breaker
 from webqx_supervisor.model.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """Where browsers see what runs. `bind` "": a free port of the loopback, once it is asked for.
+
+    `names` are host names beside those of the loopback; `certificate` and `key` are files in PEM.
+    """
+
+    enabled: bool = True
+    bind: str = ""
+    names: tuple[str, ...] = ()
+    certificate: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +41,8 @@ class Config:
     audit: Audit | None = None
     """Where it is recorded who did what; None: nowhere."""
     access_log: AccessLog = field(default_factory=AccessLog)
+    dashboard: Dashboard = field(default_factory=Dashboard)
+    alerts: Alerts = field(default_factory=Alerts)
 
     def service(self, name: str) -> Service | None:
         """Return the service of this name, or None."""
