@@ -188,8 +188,10 @@ def test_apply_takes_it_up_and_lets_go(project):
     httpx.get(f"{project.url}/who/43")
     project.cli("stop")
     records = exported(project)
-    assert records[-1]["kind"] == "policy"
-    assert records[-1]["after"] is None
+    begun, applied, *_, ended = records[1:]
+    assert (begun["kind"], begun["before"]) == ("policy", None)
+    assert (applied["verb"], applied["actor"]["uid"]) == ("apply", os.getuid())
+    assert (ended["kind"], ended["after"]) == ("policy", None)
     assert len([each for each in records if each["kind"] == "access"]) == 1
 
 

@@ -60,19 +60,22 @@ class AuditLog:
 
     async def follow(self, policy: Audit | None) -> None:
         """Keep the log by this policy from now on. What keeps it from that is told as an event."""
-        if policy == self.policy:
+        before = self.policy
+        if policy == before:
             return
-        if self.policy is not None:
+        change = {"before": to_plain(before), "after": to_plain(policy)}
+        if before is not None:
             await self.take_over()
-            change = {"before": to_plain(self.policy), "after": to_plain(policy)}
             await self.tell("policy", **change)
         async with self._writing:
             await self._close("closed")
             self.policy = policy
+        if before is None:
+            await self.tell("policy", **change)
 
     async def begin(self, policy: Audit | None) -> None:
-        """Record that the daemon has started; `follow` the policy."""
-        await self.follow(policy)
+        """Record that the daemon has started; keep the log by this policy."""
+        self.policy = policy
         if policy is not None:
             before = await self._state()
             await self.tell(

@@ -63,17 +63,14 @@ class AuditDoor:
 
         `via` names the door that it came through, if that is not the control socket.
         """
-        policy = self._audit.policy
-        looks = call.method != "POST"
-        if policy is None or call.path == "/ping":
-            return await self._handle(call)
-        if looks and policy.commands is not Commands.ALL:
+        if not self._is_wanted(call):
             return await self._handle(call)
         said = {key: value for key, value in (("query", call.query), ("body", call.body)) if value}
         who = await trio.to_thread.run_sync(actor, call.uid, call.pid)
         what = {"verb": call.path[1:], "actor": who | ({"via": via} if via else {})}
         more = {"arguments": arguments(said)}
-        return await self._carry_out(what, more, lambda: self._handle(call), look=not looks)
+        changes = call.method == "POST"
+        return await self._carry_out(what, more, lambda: self._handle(call), look=changes)
 
     async def hang_up(self, apply: Apply) -> list[Failure]:
         """Apply the edited file on SIGHUP; return what failed. Raises WebqxError."""
@@ -85,15 +82,25 @@ class AuditDoor:
             failures.extend(failed)
             return Reply({"changes": to_plain(changes), "failed": to_plain(failed)})
 
-        if self._audit.policy is None:
-            await carry_out()
-        else:
-            await self._carry_out(what, {}, carry_out, look=True)
+        await self._carry_out(what, {}, carry_out, look=True)
         return failures
+
+    def _is_wanted(self, call: Call) -> bool:
+        """Say whether a command is one that is recorded."""
+        policy = self._audit.policy
+        if policy is None:
+            return call.path == "/apply"  # which may bring one
+        changes = call.method == "POST"
+        return call.path != "/ping" and (changes or policy.commands is Commands.ALL)
 
     async def _carry_out(
         self, what: View, more: View, carry_out: Callable[[], Awaitable[Any]], *, look: bool
     ) -> Any:
+        if self._audit.policy is None:
+            answer = await carry_out()
+            if self._audit.policy is not None:
+                await self._done(what, 0, _outcome(answer), {}, look=False)
+            return answer
         self._asked += 1
         number = self._asked
         before = self._look() if look else {}
