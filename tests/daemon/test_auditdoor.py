@@ -41,7 +41,7 @@ class Desk:
         return self.answer
 
     async def ask(self, method="POST", path="/scale", body=None, **more):
-        return await self.door.handle(Call(method, path, {}, body, 0, 1), **more)
+        return await self.door.handle(Call(method, path, {}, body, 0, pid=1), **more)
 
 
 def desk(answer=Reply({}), **log):  # noqa: B008 - frozen

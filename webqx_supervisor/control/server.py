@@ -41,8 +41,8 @@ class Call:
     query: dict[str, str]
     body: Any
     uid: int
-    pid: int = 0
     fields: Sequence[tuple[bytes, bytes]] = field(default=(), compare=False, repr=False)
+    pid: int = 0
 
     def field(self, name: bytes) -> str:
         """Return the value of a header field, "" for none and for several of that name."""
