@@ -11,6 +11,7 @@ from webqx_supervisor.cli.hints import hints
 from webqx_supervisor.cli.options import (
     DURATION,
     call,
+    environment_option,
     file_option,
     json_option,
     services_argument,
@@ -23,9 +24,16 @@ from webqx_supervisor.model.errors import NoSuchService, WebqxError
 @click.command()
 @services_argument
 @click.option("--foreground", is_flag=True, help="Stay in this terminal; for systemd, containers.")
+@environment_option
 @file_option
 @json_option
-def start(services: tuple[str, ...], foreground: bool, file: Path, as_json: bool) -> None:
+def start(
+    services: tuple[str, ...],
+    foreground: bool,
+    environment: str | None,
+    file: Path,
+    as_json: bool,
+) -> None:
     """Start all services, or those named; the daemon first if none runs.
 
     Returns when they are ready; fails if one does not become so.
@@ -36,8 +44,8 @@ def start(services: tuple[str, ...], foreground: bool, file: Path, as_json: bool
         launch.await_turn(places)
     from webqx_supervisor.config.compiler import compile_file  # heavy, and not needed to resume
 
-    config = compile_file(file)
     runs = launch.answers(places)
+    config = compile_file(file, launch.environment(places, environment))
     for name in services:
         if not runs and config.service(name) is None:
             raise NoSuchService(f"no service {name!r} in {places.file}")
@@ -127,15 +135,23 @@ def scale(service: str, instances: str, save: bool, file: Path, as_json: bool) -
         click.echo(render.as_json(answer))
     else:
         click.echo(f"{answer['name']}: from {answer['from']} to {answer['to']}")
+        if answer.get("warning"):
+            click.secho(answer["warning"], err=True, fg="yellow")
     _fail_if_any(answer, "has workers that did not start")
 
 
 @click.command()
+# Not by a variable: the choice is the daemon's by now, not that of whoever's shell this is.
+@click.option("--env", "environment", metavar="NAME", help="From now on the tables `env.NAME`.")
 @file_option
 @json_option
-def apply(file: Path, as_json: bool) -> None:
-    """Make what runs match the edited file. What did not change is not touched."""
-    answer = call(file, "POST", "/apply", {})
+def apply(environment: str | None, file: Path, as_json: bool) -> None:
+    """Make what runs match the edited file. What did not change is not touched.
+
+    The environment stays as it was chosen, unless another one is named; --env "" is none.
+    """
+    asked = {} if environment is None else {"environment": environment}
+    answer = call(file, "POST", "/apply", asked)
     if as_json:
         click.echo(render.as_json(answer))
     else:

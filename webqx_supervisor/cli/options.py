@@ -31,6 +31,8 @@ class _Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
+ENVIRONMENT = "WEBQX_SV_ENV"
+"""The variable that chooses an environment where no option does."""
 COUNT = click.IntRange(min=0)
 DURATION = _Duration()
 follow_option = click.option("-f", "--follow", is_flag=True, help="Go on as more comes.")
@@ -42,6 +44,13 @@ file_option = click.option(
     default=DEFAULT_FILE,
     metavar="FILE",
     help="The services.toml; ./services.toml by default.",
+)
+environment_option = click.option(
+    "--env",
+    "environment",
+    envvar=ENVIRONMENT,
+    metavar="NAME",
+    help="Take the tables `env.NAME` over `env`; also by WEBQX_SV_ENV.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and only JSON.")
 services_argument = click.argument(

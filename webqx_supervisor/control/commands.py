@@ -54,7 +54,9 @@ COMMANDS = (
         "apply",
         "POST",
         "/apply",
-        "Make the running state match services.toml, touching only what changed.",
+        "Make the running state match services.toml, touching only what changed; `environment` "
+        "names other tables of `env` than those in force.",
+        body=("environment?",),
     ),
     Command(
         "pause",

@@ -197,7 +197,9 @@ def _service_changes(old: Service, new: Service, *, tuned: bool) -> Iterator[Cha
         yield Reloaded(new.name)  # takes the new policies over as well
     elif tuned or replace(old, instances=new.instances, env=new.env) != new:
         yield Retuned(new.name)
-    if old.instances != new.instances:
+    # What the load decides is not set back by what it began with.
+    left_to_load = old.autoscale is not None
+    if new.autoscale is None and (left_to_load or old.instances != new.instances):
         yield Scaled(new.name, old.instances, new.instances)
 
 
@@ -209,7 +211,8 @@ def _comes(old: Config, new: Config) -> Iterator[Change]:
 
 
 def _seen_by_process(service: Service) -> tuple[object, ...]:
-    env, place = dict(service.env), (service.cwd, service.port, service.remote)
+    env = dict(service.env), dict(service.secrets), service.env_inherit
+    place = service.cwd, service.port, service.remote, service.listen_fds
     return service.command, place, env, service.kind, service.schedule
 
 

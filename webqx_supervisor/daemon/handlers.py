@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from webqx_supervisor.control.server import Call, Reply, Stream
 from webqx_supervisor.core.reconcile import Change, resolve_instances
+from webqx_supervisor.daemon import headroom
 from webqx_supervisor.daemon.alerts.watch import AlertWatch
 from webqx_supervisor.daemon.evidence import ASKED, Evidence
 from webqx_supervisor.daemon.logs import LogReader
@@ -20,6 +21,7 @@ from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.model.codec import from_plain, to_plain
 from webqx_supervisor.model.errors import NoSuchService, UsageError
 from webqx_supervisor.model.gateway import Pause
+from webqx_supervisor.model.service import Service
 
 LINES = 100
 DESCRIBED_EVENTS = 20
@@ -41,8 +43,8 @@ class Pulse:
 class Whole(Protocol):
     """What only the daemon as a whole can do."""
 
-    async def apply(self) -> tuple[Sequence[Change], list[Failure]]:
-        """Compile services.toml and make it so."""
+    async def apply(self, environment: str | None = None) -> tuple[Sequence[Change], list[Failure]]:
+        """Compile services.toml and make it so, in another environment if one is named."""
 
     def shut_down(self) -> None:
         """End it all."""
@@ -124,6 +126,7 @@ class Handlers:
         return Reply(
             {
                 "service": service,
+                "environment": self._services.config.environment,
                 "status": next(to_plain(s) for s in status.services if s.name == name),
                 "events": to_plain(events[-DESCRIBED_EVENTS:]),
             }
@@ -215,18 +218,23 @@ class Handlers:
             raise UsageError(f"{name} is remote: it has the addresses that services.toml names")
         before = supervisor.wanted
         wanted = resolve_instances(str(body.get("instances", "")), before, os.cpu_count() or 1)
+        _check_span(supervisor.service, wanted)
         self._registry.tell(
             ASKED, f"scale from {before} to {wanted}", service=supervisor.service.name
         )
+        warning = await headroom.warning(supervisor.everyone, wanted - before)
         await supervisor.scale(wanted)
         failures = await self._services.settle([supervisor])
         name = supervisor.service.name
         answer = {"name": name, "from": before, "to": wanted, "failed": to_plain(failures)}
-        return Reply(answer)
+        return Reply({**answer, "warning": warning})
 
-    async def _apply(self, _: Call) -> Reply:
-        self._registry.tell(ASKED, "apply")
-        changes, failures = await self._whole.apply()
+    async def _apply(self, call: Call) -> Reply:
+        environment = _body(call, "environment").get("environment")
+        if not (environment is None or isinstance(environment, str)):
+            raise UsageError('"environment" is to be a name, or "" for none')
+        self._registry.tell(ASKED, f"apply {environment or ''}".strip())
+        changes, failures = await self._whole.apply(environment)
         return Reply(
             {"changes": [_change_row(change) for change in changes], "failed": to_plain(failures)}
         )
@@ -280,6 +288,15 @@ class Handlers:
             failure = failures.get(name, Failure(name, ""))
             rows.append({**to_plain(failure), "state": supervisor.state})
         return Reply({"services": rows, "failed": list(failures)})
+
+
+def _check_span(service: Service, wanted: int) -> None:
+    """Raise UsageError if a service that scales by its load would have to leave its span."""
+    span = service.autoscale
+    if span is not None and not span.min <= wanted <= span.max:
+        raise UsageError(
+            f"{service.name} has {span.min} to {span.max} workers (autoscale), not {wanted}"
+        )
 
 
 def _remote(supervisors: Iterable[Supervisor]) -> list[str]:

@@ -43,7 +43,15 @@ class Config:
     access_log: AccessLog = field(default_factory=AccessLog)
     dashboard: Dashboard = field(default_factory=Dashboard)
     alerts: Alerts = field(default_factory=Alerts)
+    environment: str = ""
+    """The tables of `env` that were chosen, by their name; "": none."""
 
     def service(self, name: str) -> Service | None:
         """Return the service of this name, or None."""
         return next((service for service in self.services if service.name == name), None)
+
+    def listeners_of(self, service: str) -> frozenset[str]:
+        """Return the names of the listeners where requests for this service come in."""
+        routed = (route.listener for route in self.routes if route.service == service)
+        handed = (each.name for each in self.listeners if each.handed and each.name == service)
+        return frozenset((*routed, *handed))
