@@ -176,7 +176,7 @@ class _Services:
         return resolved(wanted, self._cpus)
 
     def _cwd(self, name: str, written: str) -> str:
-        cwd = self.absolute(written)
+        cwd = self._absolute(written)
         if not os.path.isdir(cwd):  # noqa: PTH112 - False where pathlib raises: no permission, name too long
             self._complaints.append((("services", name, "cwd"), f"no such folder: {cwd}"))
         return cwd
@@ -184,19 +184,19 @@ class _Services:
     def _watch(self, name: str, entry: life.Watch | None) -> Watch:
         if entry is None:
             return Watch()
-        paths = tuple(self.absolute(path) for path in entry.paths)
+        paths = tuple(self._absolute(path) for path in entry.paths)
         for path in paths:
             if not os.path.exists(path):  # noqa: PTH110 - False where pathlib raises
                 self._complaints.append((("services", name, "watch"), f"no such path: {path}"))
         return Watch(paths, entry.ignore, entry.debounce)
 
     def _env(self, name: str, entry: schema.Service) -> tuple[tuple[str, str], ...]:
-        paths = [self.absolute(path) for path in entry.env_file]
+        paths = [self._absolute(path) for path in entry.env_file]
         values, wrong = read_env_files(paths, self._read_text)
         self._complaints += ((("services", name, "env_file"), message) for message in wrong)
         return variables(entry, values, self.environment)
 
-    def absolute(self, written: str) -> str:
+    def _absolute(self, written: str) -> str:
         return absolute(self._folder, written)
 
 
@@ -239,7 +239,9 @@ def _config(
             if entry.breaker is not None
         ),
         access_log=access_log(document.daemon.access_log),
-        audit=audit.policy(document.audit, asked_for=asked_for, absolute=services.absolute),
+        audit=audit.policy(
+            document.audit, asked_for=asked_for, absolute=partial(absolute, file.parent)
+        ),
     )
 
 
