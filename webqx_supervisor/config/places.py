@@ -26,6 +26,7 @@ class Places:
     journal: Path
     deaths: Path
     keys: Path
+    audit: Path
     sessions: Path
     alerts: Path
     daemon_log: Path
@@ -44,6 +45,7 @@ class Places:
             journal=state_dir / "journal.json",
             deaths=state_dir / "deaths.json",
             keys=state_dir / "keys.json",
+            audit=state_dir / "audit",
             sessions=state_dir / "sessions.json",
             alerts=state_dir / "alerts.json",
             daemon_log=state_dir / "daemon.log",

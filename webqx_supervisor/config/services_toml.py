@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from webqx_supervisor.config import life, quota, schema
+from webqx_supervisor.config import audit, life, quota, schema
+from webqx_supervisor.config.access_log import access_log
 from webqx_supervisor.config.accounts import account
 from webqx_supervisor.config.alerts import alerts_of
 from webqx_supervisor.config.auth_check import auth_problems
@@ -72,6 +73,7 @@ def parse(
         reading.document, _names(data), partial(absolute, where.parent), read_text
     ):
         complaints.append((_in_file(path, reading.routes), message))
+    complaints += audit.problems(reading.document.audit, partial(absolute, where.parent))
     config = _config(reading.document, where, services, files.pages)
     if complaints:
         raise ConfigError(_problems(complaints, key_lines(text), file))
@@ -218,6 +220,7 @@ class _Services:
 def _config(
     document: schema.ServicesToml, file: Path, services: _Services, pages: Mapping[str, str]
 ) -> Config:
+    asked_for = any(each.audit for each in (*document.services.values(), *document.routes))
     own = [(n, entry.listen) for n, entry in document.services.items() if entry.listen is not None]
     handed = {name for name, _ in own if document.services[name].listen_fds}
     return Config(
@@ -251,6 +254,10 @@ def _config(
             (name, breaker(entry.breaker))
             for name, entry in document.services.items()
             if entry.breaker is not None
+        ),
+        access_log=access_log(document.daemon.access_log),
+        audit=audit.policy(
+            document.audit, asked_for=asked_for, absolute=partial(absolute, file.parent)
         ),
     )
 

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import trio
 
@@ -17,11 +18,13 @@ from webqx_supervisor import __version__
 from webqx_supervisor.config import wanted
 from webqx_supervisor.config.places import Places, digest
 from webqx_supervisor.control import fdstore
-from webqx_supervisor.control.server import serve
+from webqx_supervisor.control.server import Handler, serve
 from webqx_supervisor.core.reconcile import Change
 from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
 from webqx_supervisor.daemon.alerts import watch_over
+from webqx_supervisor.daemon.audit import AuditLog
+from webqx_supervisor.daemon.auditdoor import AuditDoor, view
 from webqx_supervisor.daemon.autoscale import Autoscaling
 from webqx_supervisor.daemon.compile import compile_apart
 from webqx_supervisor.daemon.credentials import CredentialStore
@@ -115,6 +118,7 @@ class Daemon:
         self._resources = resources
         self._proxies_are_new = False
         self._fetcher = Fetcher()
+        self._audit = AuditLog(places, self._registry)
         self._credentials = CredentialStore(self._registry, self._fetcher, places.keys)
         self._credentials.follow(asked.config.routes)
         self._services = Services(asked.config, resources, self._sockets)
@@ -165,12 +169,15 @@ class Daemon:
                 workers.start_soon(self._keep_journal)
                 workers.start_soon(self._resources.evidence.watch, self._services.memory)
                 workers.start_soon(self._resources.evidence.keep_saved)
+                await self._audit.begin(self._services.config.audit)
+                workers.start_soon(self._audit.run)
                 await self._open_doors(adoption.orders())
                 await self._proxies.leave(self._last_requests())
             self._services.close()
             await self._services.gone.wait()
             workers.cancel_scope.cancel()
         self._resources.ground.leave()
+        await self._audit.end("stopped")
         self._resources.evidence.save()
         await self._prober.aclose()
         await self._fetcher.aclose()
@@ -198,16 +205,20 @@ class Daemon:
         logs = LogReader(self._places.logs, self._output, self._services)
         evidence = self._resources.evidence
         handlers = Handlers(self._services, survey, self._registry, logs, evidence, self)
+        look = partial(view, self._services, self.pauses)
+        door = AuditDoor(self._audit, handlers.handle, look)
         async with trio.open_nursery() as doors:
-            await doors.start(serve, str(self._places.socket), handlers.handle)
-            await doors.start(self._obey_signals)
+            await doors.start(serve, str(self._places.socket), door.handle)
+            await doors.start(self._obey_signals, door)
             doors.start_soon(self._start_wanted, orders)
             doors.start_soon(self._replace_old_proxies)
             doors.start_soon(self._sockets.keep_trying)
-            doors.start_soon(self._dashboard.run, handlers.handle, survey.take)
+            doors.start_soon(
+                self._dashboard.run, partial(door.handle, via="dashboard"), survey.take
+            )
             doors.start_soon(self.alerts.run)
             doors.start_soon(self._autoscaling.run)
-            doors.start_soon(self._mind_folder, doors, handlers)
+            doors.start_soon(self._mind_folder, doors, door.handle)
             self._store.notify(b"READY=1")
             self._registry.tell("started", f"daemon pid {os.getpid()}")
             await self._stopping.wait()
@@ -215,7 +226,7 @@ class Daemon:
             self._registry.tell("stopping", "all services and the daemon")
             doors.cancel_scope.cancel()
 
-    async def _mind_folder(self, doors: trio.Nursery, handlers: Handlers) -> None:
+    async def _mind_folder(self, doors: trio.Nursery, handle: Handler) -> None:
         """Have the state folder mended when somebody removed it, and daemon.log kept short."""
         while True:
             await trio.sleep(LOOK)
@@ -230,7 +241,7 @@ class Daemon:
                     continue
                 wanted.write(self._places.wanted, wanted.Wanted(self._services.config))
                 if not self._places.socket.exists():  # it may lie elsewhere, see Places
-                    await doors.start(serve, str(self._places.socket), handlers.handle)
+                    await doors.start(serve, str(self._places.socket), handle)
             except (OSError, WebqxError) as error:
                 log.warning("cannot mend the state folder: %s", error)
                 continue
@@ -277,20 +288,22 @@ class Daemon:
         await self._renewal.check()
         await self._applying.acquire()  # what is being done is done to its end
         await self._services.come_to_rest()
+        self._audit.will_end("upgraded")
         return lambda: self._renewal.carry_out(proxies=proxies)
 
-    async def _obey_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
+    async def _obey_signals(self, door: AuditDoor, *, task_status: trio.TaskStatus[None]) -> None:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
             task_status.started()
             async for number in received:
                 if number == signal.SIGHUP:
-                    await self._apply_on_signal()
+                    await self._apply_on_signal(door)
                 else:
+                    await self._audit.tell("signal", signal=signal.Signals(number).name)
                     self._stopping.set()
 
-    async def _apply_on_signal(self) -> None:
+    async def _apply_on_signal(self, door: AuditDoor) -> None:
         try:
-            _, failures = await self.apply()
+            failures = await door.hang_up(self.apply)
         except WebqxError as error:
             self._registry.tell("refused", f"SIGHUP: {error}")
             return
@@ -309,6 +322,7 @@ class Daemon:
             self._credentials.follow(new.routes)
             changes, failures = await self._services.apply(new)
             self._proxies.resize(new.proxies)
+            await self._audit.follow(new.audit)
             wanted.write(self._places.wanted, wanted.Wanted(self._services.config))
             self._save()
             return changes, failures
