@@ -27,6 +27,7 @@ HOMES = {
     "describe": "show",
     "events": "show",
     "why": "show",
+    "audit": "audit",
     "check": "check",
     "init": "init",
     "doctor": "doctor.verb",

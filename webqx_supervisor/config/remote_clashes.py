@@ -12,6 +12,7 @@ HERE = (
     "env_inherit",
     "secrets",
     "instances",
+    "autoscale",
     "port",
     "restart",
     "logs",
@@ -25,6 +26,10 @@ HERE = (
     "time_zone",
     "watch",
     "hooks",
+    "resources",
+    "user",
+    "no_new_privileges",
+    "private_tmp",
 )
 """Keys that count only for what is started here."""
 

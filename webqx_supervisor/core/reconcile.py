@@ -84,7 +84,7 @@ class ProxiesScaled:
 
 @dataclass(frozen=True, slots=True)
 class PartChanged:
-    """What the daemon does beside the services is wanted otherwise: dashboard, alerts."""
+    """What the daemon does beside the services is wanted otherwise: dashboard, alerts, logs."""
 
     part: str
 
@@ -179,7 +179,7 @@ def _goes(old: Config, new: Config) -> Iterator[Change]:
 def _changes(old: Config, new: Config) -> Iterator[Change]:
     if old.proxies != new.proxies:
         yield ProxiesScaled(old.proxies, new.proxies)
-    for part in ("dashboard", "alerts"):
+    for part in ("dashboard", "alerts", "audit", "access_log"):
         if getattr(old, part) != getattr(new, part):
             yield PartChanged(part)
     for service in new.services:
@@ -197,7 +197,9 @@ def _service_changes(old: Service, new: Service, *, tuned: bool) -> Iterator[Cha
         yield Reloaded(new.name)  # takes the new policies over as well
     elif tuned or replace(old, instances=new.instances, env=new.env) != new:
         yield Retuned(new.name)
-    if old.instances != new.instances:
+    # What the load decides is not set back by what it began with.
+    left_to_load = old.autoscale is not None
+    if new.autoscale is None and (left_to_load or old.instances != new.instances):
         yield Scaled(new.name, old.instances, new.instances)
 
 
@@ -212,7 +214,9 @@ def _seen_by_process(service: Service) -> tuple[object, ...]:
     env = dict(service.env), dict(service.secrets), service.env_inherit
     place = service.cwd, service.port, service.remote, service.listen_fds
     told = service.readiness.given, service.stop.shutdown_with_message
-    return service.command, place, env, service.kind, service.schedule, told
+    # The soft limit alone is the daemon's, and no process has been told of it.
+    means = (replace(service.quota, memory_soft=0), service.privileges)
+    return service.command, place, env, service.kind, service.schedule, told, means
 
 
 def _gateway(

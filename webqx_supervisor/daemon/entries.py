@@ -21,6 +21,7 @@ def entry(worker: Worker) -> WorkerEntry | None:
         restarts=worker.restarts,
         started_at=worker.started.started_at,
         said=worker.started.voice.said,
+        cgroup=worker.started.cgroup,
     )
 
 

@@ -65,6 +65,7 @@ class WorkerEntry:
     restarts: int
     started_at: float
     said: Said = Said()
+    cgroup: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 What the rest of the daemon sees of it. Its life is daemon.worker's, or daemon.remote's.
 """
 
+import time
 from collections.abc import Callable
 
 import trio
@@ -109,6 +110,11 @@ class Place:
     def status_text(self) -> str:
         """What it says of itself, by STATUS= of sd_notify(3)."""
         return self.started.voice.status if self.started else ""
+
+    @property
+    def served(self) -> float:
+        """For how many s it has been ready; an adopted one for ever."""
+        return time.monotonic() - self._ready_at
 
     @property
     def blocked(self) -> bool:

@@ -47,7 +47,7 @@ def build(
     )
     listeners = tuple(_share(each, config.proxies) for each in config.listeners if not each.handed)
     routes = (*config.routes, *_last_ways(config))
-    return Table(version, listeners, routes, groups, credentials)
+    return Table(version, listeners, routes, groups, credentials, config.access_log)
 
 
 def _last_ways(config: Config) -> Iterator[Route]:
@@ -86,5 +86,7 @@ def _group(
         suspects=suspects[0],
         quarantined=suspects[1],
         # Nothing could be done about a remote one that hangs but what its probes do already.
+        autoscaled=supervisor.service.autoscale is not None,
+        asleep=supervisor.asleep,
         hang_timeout=0.0 if supervisor.service.remote else supervisor.service.health.hang_timeout,
     )

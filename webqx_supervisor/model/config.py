@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from webqx_supervisor.model.accesslog import AccessLog
 from webqx_supervisor.model.alerts import Alerts
+from webqx_supervisor.model.audit import Audit
 from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Route
 from webqx_supervisor.model.resilience import Breaker
 from webqx_supervisor.model.service import Service
@@ -36,6 +38,9 @@ class Config:
     forwardings: tuple[tuple[str, Forwarding], ...] = field(default=())
     balances: tuple[tuple[str, Balance], ...] = ()
     breakers: tuple[tuple[str, Breaker], ...] = ()
+    audit: Audit | None = None
+    """Where it is recorded who did what; None: nowhere."""
+    access_log: AccessLog = field(default_factory=AccessLog)
     dashboard: Dashboard = field(default_factory=Dashboard)
     alerts: Alerts = field(default_factory=Alerts)
     environment: str = ""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from webqx_supervisor.model.autoscale import Autoscale
+from webqx_supervisor.model.quota import Privileges, Quota
 from webqx_supervisor.model.readiness import Readiness
 
 
@@ -198,3 +200,12 @@ class Service:
     hooks: Hooks = field(default_factory=Hooks)
     watch: Watch = field(default_factory=Watch)
     readiness: Readiness = field(default_factory=Readiness)
+    quota: Quota = field(default_factory=Quota)
+    privileges: Privileges = field(default_factory=Privileges)
+    autoscale: Autoscale | None = None
+    """Between which numbers the load decides; `instances` is only how many there are first."""
+
+    @property
+    def most(self) -> int:
+        """How many workers there may be without being asked for."""
+        return max(self.instances, self.autoscale.max) if self.autoscale else self.instances

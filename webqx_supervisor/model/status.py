@@ -47,17 +47,36 @@ class WorkerStatus:
     """Of one that is EXITED, unless a signal killed it."""
     status_text: str = ""
     """What it says of itself by STATUS= of sd_notify(3)."""
+    processes: int = 0
+    """Those of its whole tree, as are CPU, memory and threads."""
+    threads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscaleStatus:
+    """Between which numbers the load decides, and what it has decided last.
+
+    `decided`: "" before the first decision of this daemon; `decided_at`: Unix time in seconds.
+    """
+
+    min: int
+    max: int
+    decided: str = ""
+    decided_at: float | None = None
+    held: str = ""
+    """Why there are fewer workers than the load asks for: the memory has no room."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """One service now. `state` is the word for the whole: see core.lifecycle.summary."""
+    """One service now. `state` is the word for the whole: see core.lifecycle (summary, ASLEEP)."""
 
     name: str
     state: str
     instances: int
     workers: tuple[WorkerStatus, ...]
     listen: tuple[str, ...] = ()
+    autoscale: AutoscaleStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,7 +222,9 @@ class Doors:
         gateway.requests += 1
         now, status = gateway.reactor.now, refused.status
         reason = refused.reason
-        gateway.log.record(Record(now, now, ip, b"", b"", status, 0, "", number, 0, reason, ""))
+        gateway.log.record(
+            Record(now, now, ip, b"", b"", status, 0, "", number, 0, reason, "", None, None)
+        )
         self._complaints.turned_away()
 
 

@@ -63,6 +63,7 @@ class Exchange:
         "name",
         "number",
         "pages",
+        "quiet",
         "reason",
         "retries",
         "sent",
@@ -99,6 +100,8 @@ class Exchange:
         """How; None: the client takes none."""
         self.pages: Pages | None = None
         """What people see of a refusal; None: plain text."""
+        self.quiet = False
+        """It has no line in the access log."""
         self.claims: dict[str, Any] | None = None
         """What is known of who asks: what a token says, or the name as `sub`; None: nothing."""
         self.endings: list[Callable[[], None]] | None = None
@@ -229,7 +232,10 @@ class Exchange:
         if self.trace:
             name = f"{self.request_id()},{self.trace}"
         self.gateway.requests += 1
-        self.gateway.log.record(
+        if self.quiet:
+            return
+        log = self.gateway.log
+        log.record(
             Record(
                 self.gateway.reactor.now,
                 self.began,
@@ -243,5 +249,7 @@ class Exchange:
                 self.retries,
                 self.reason,
                 name,
+                self.head if log.wants_heads else None,
+                self.claims,
             )
         )

@@ -14,7 +14,7 @@ from webqx_supervisor.core.wire.proxyline import ProxyLine
 from webqx_supervisor.core.wire.writer import date_field
 from webqx_supervisor.model.clients import Introduction
 from webqx_supervisor.model.gateway import Limits, Route, Table
-from webqx_supervisor.model.link import BreakerMoved, HandedEndless, Message
+from webqx_supervisor.model.link import BreakerMoved, HandedEndless, Message, Queued
 from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.net import rates
 from webqx_supervisor.net.channel import Channel
@@ -124,7 +124,7 @@ class Gateway:
         self.reactor = reactor
         self.log = log
         self.destroyed = DestroyedSockets(reactor)
-        self.upstreams = Upstreams(reactor, idle, silent, seed, self._breaker_moved)
+        self.upstreams = Upstreams(reactor, idle, silent, seed, self._breaker_moved, self._queued)
         self.clients: set[Client] = set()
         self.requests = 0
         self.tell: Callable[[Message], None] = _nobody
@@ -133,6 +133,8 @@ class Gateway:
         """How many requests each upstream took along that broke off."""
         self.keyring = Keyring(reactor, lambda message: self.tell(message))  # noqa: PLW0108 - set later
         self.aside = Aside(reactor)
+        self.audit: Any = None
+        """Where accesses are recorded: a Spool of proxy.audit."""
         self.rates: Rates | None = None
         """The table of rate limits, once one is needed."""
         self.in_flight: Counter[tuple[str, str | bytes]] = Counter()
@@ -152,6 +154,7 @@ class Gateway:
     def apply(self, table: Table) -> list[str]:
         """Bring a table into force; return the draining upstreams that have nothing in flight."""
         self.keyring.apply(table.credentials)
+        self.log.follow(table.access_log)
         known = self._ways
         self._ways = {each: known.get(each) or self.make_way(each) for each in table.routes}
         self._router = Router(self._ways.items())
@@ -224,6 +227,9 @@ class Gateway:
 
     def _breaker_moved(self, upstream: str, state: BreakerState, reason: str) -> None:
         self.tell(BreakerMoved(upstream, state, reason))
+
+    def _queued(self, services: tuple[str, ...]) -> None:
+        self.tell(Queued(services))
 
     def forget(self, client: Client) -> None:
         """Note that a client's connection is closed."""

@@ -203,5 +203,7 @@ class InheritedTunnel:
                 0,
                 self._reason,
                 "",
+                None,
+                None,
             )
         )

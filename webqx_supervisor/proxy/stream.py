@@ -131,6 +131,8 @@ class Stream:
                 self._retries,
                 self._reason,
                 "",
+                None,
+                None,
             )
         )
 
