@@ -24,6 +24,7 @@ HOMES = {
     "describe": "show",
     "events": "show",
     "why": "show",
+    "metrics": "show",
     "check": "check",
     "hash-password": "passwords",
 }

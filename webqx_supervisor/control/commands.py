@@ -74,6 +74,12 @@ COMMANDS = (
         body=("proxies?",),
     ),
     Command(
+        "metrics",
+        "GET",
+        "/metrics",
+        "Show all that is measured and counted, as text that Prometheus reads.",
+    ),
+    Command(
         "logs",
         "GET",
         "/logs",

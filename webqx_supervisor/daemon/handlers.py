@@ -8,9 +8,11 @@ from functools import partial
 from typing import Any, Protocol
 
 from webqx_supervisor.control.server import Call, Reply, Stream
+from webqx_supervisor.core.exposition import CONTENT_TYPE
 from webqx_supervisor.core.reconcile import Change, resolve_instances
 from webqx_supervisor.daemon.evidence import ASKED, Evidence
 from webqx_supervisor.daemon.logs import LogReader
+from webqx_supervisor.daemon.metrics import Metrics
 from webqx_supervisor.daemon.pauses import Pauses
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.services import Failure, Services
@@ -50,6 +52,7 @@ class Whole(Protocol):
         """Say how it is."""
 
     pauses: Pauses
+    metrics: Metrics
 
     async def in_force(self) -> None:
         """Return when every proxy follows what is wanted now."""
@@ -91,6 +94,7 @@ class Handlers:
             "/apply": self._apply,
             "/upgrade": self._upgrade,
             "/why": self._why,
+            "/metrics": self._metrics,
             "/pause": self._pause,
             "/resume": self._resume,
         }
@@ -120,6 +124,9 @@ class Handlers:
                 "events": to_plain(events[-DESCRIBED_EVENTS:]),
             }
         )
+
+    async def _metrics(self, _: Call) -> Stream:
+        return Stream(CONTENT_TYPE, _whole(await self._whole.metrics.text()))
 
     async def _why(self, call: Call) -> Reply:
         name, _, number = call.query.get("worker", "").partition(":")
@@ -262,6 +269,10 @@ class Handlers:
             failure = failures.get(name, Failure(name, ""))
             rows.append({**to_plain(failure), "state": supervisor.state})
         return Reply({"services": rows, "failed": list(failures)})
+
+
+async def _whole(text: str) -> AsyncIterator[bytes]:
+    yield text.encode()
 
 
 def _remote(supervisors: Iterable[Supervisor]) -> list[str]:

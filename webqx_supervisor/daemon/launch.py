@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -14,6 +14,7 @@ from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.core.ports import LAST_PORT
 from webqx_supervisor.daemon.environment import environment, filled
 from webqx_supervisor.daemon.evidence import Evidence
+from webqx_supervisor.daemon.life import Life
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.model.errors import CannotStart
@@ -49,6 +50,7 @@ class Resources:
     silence: Callable[[str], Awaitable[None]]
     save: Callable[[], None]
     evidence: Evidence
+    life: Life = field(default_factory=Life)
 
 
 @dataclass(frozen=True, slots=True)

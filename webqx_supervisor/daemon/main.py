@@ -29,6 +29,7 @@ from webqx_supervisor.daemon.handlers import Handlers, Pulse
 from webqx_supervisor.daemon.keyfetch import Fetcher
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.logs import LogReader
+from webqx_supervisor.daemon.metrics import Metrics
 from webqx_supervisor.daemon.orphans import Orphans
 from webqx_supervisor.daemon.pauses import Pauses
 from webqx_supervisor.daemon.probe import Prober
@@ -82,6 +83,7 @@ class Daemon:
         self._prober = Prober()
         self._sockets = ListeningSockets(self._store, self._registry)
         self._proxies: Proxies
+        self.metrics: Metrics
         resources = Resources(
             registry=self._registry,
             output=output,
@@ -121,6 +123,7 @@ class Daemon:
         self._sockets.follow(self._services.config.listeners)
         # Before the workers: they may hold requests of any.
         self._proxies.adopt(still_there, self._inherited)
+        self._proxies.counters.keep(self._resources.life)
         async with trio.open_nursery() as workers:
             for pipe in self._inherited.pop("orphans", []):
                 workers.start_soon(self._orphans.listen, pipe)
@@ -154,6 +157,7 @@ class Daemon:
         survey = Survey(
             self._services, self._proxies, lambda: self._renewal.keeper_pid, self.pauses.all
         )
+        self.metrics = Metrics(self._services, survey, self._proxies.counters)
         logs = LogReader(self._places.logs, self._output, self._services)
         evidence = self._resources.evidence
         handlers = Handlers(self._services, survey, self._registry, logs, evidence, self)
@@ -260,6 +264,7 @@ class Daemon:
             self._credentials.follow(new.routes)
             changes, failures = await self._services.apply(new)
             self._proxies.resize(new.proxies)
+            self._proxies.counters.forget_all_but(new)
             wanted.write(self._places.wanted, wanted.Wanted(self._services.config))
             self._save()
             return changes, failures
@@ -285,6 +290,8 @@ class Daemon:
                 evidence.survived(message)
             case BreakerMoved(upstream, state, reason):
                 service, instance, pid = read_worker_id(upstream)
+                if state is BreakerState.OPEN:
+                    self._resources.life.breaker_opened(service, instance)
                 self._registry.tell(
                     BREAKER_MOVES[state], reason, service=service, instance=instance, pid=pid
                 )

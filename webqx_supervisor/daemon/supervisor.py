@@ -138,6 +138,9 @@ class Supervisor:
         """Stop all workers and start them anew, when `between` is done; meanwhile requests wait."""
         async with self._lock:
             self._restarting = True
+            for worker in self.workers.values():
+                if worker.started is not None:
+                    self._resources.life.restarted(self.service.name, worker.instance, "restart")
             try:
                 await self._dismiss(self.everyone)
                 if between is not None:
@@ -266,6 +269,7 @@ class Supervisor:
         self.passing.append(old)
         self.workers[old.instance] = new
         self._resources.registry.changed()
+        self._resources.life.restarted(service.name, old.instance, "reload")
         old.leave()
         await old.gone.wait()
         self._resources.save()

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import psutil
+
 from webqx_supervisor.process import table
 
 
@@ -19,3 +21,11 @@ def sample(pid: int) -> Usage | None:
     if found is None or not found.running:
         return None
     return Usage(found.cpu_seconds, found.rss_bytes)
+
+
+def descriptors(pid: int) -> int | None:
+    """Return how many descriptors a process has open; None when it is gone or another user's."""
+    try:
+        return psutil.Process(pid).num_fds()
+    except (psutil.Error, OSError):
+        return None

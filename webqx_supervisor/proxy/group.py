@@ -18,6 +18,7 @@ from webqx_supervisor.model import gateway
 from webqx_supervisor.model.gateway import Balance, Forwarding, UpstreamGroup
 from webqx_supervisor.net.reactor import DeadlinePassed, Reactor, Task
 from webqx_supervisor.proxy.line import Line
+from webqx_supervisor.proxy.meters import QueueMeter
 from webqx_supervisor.proxy.refusal import Refused
 from webqx_supervisor.proxy.upstream import LiveUpstream
 
@@ -73,6 +74,8 @@ class Group:
         """Requests must be looked at before they claim."""
         self.serves = False
         """Somebody accepts, and not all who do are ejected by their breakers."""
+        self.meter: QueueMeter | None = None
+        """Counts who waits."""
         self.budget = Budget()
         """What retries of its requests are paid from."""
         self.suspects: frozenset[str] = frozenset()
@@ -253,6 +256,9 @@ class Group:
             raise Refused(503, f"too many requests wait for a worker of {self.service}", _LATER)
         waiter = Waiter(self._reactor.current, self._reactor.now, wish)
         self.waiting[waiter] = None
+        meter = self.meter
+        if meter is not None:
+            meter.enter()
         self._note_oldest()
         if self._line is not None and (self._looker is None or self._looker.done):
             self._looker = self._reactor.spawn(self._look())
@@ -267,6 +273,8 @@ class Group:
         finally:
             if waiter in self.waiting:
                 self._strike(waiter)
+            if meter is not None:
+                meter.leave(self._reactor.now - waiter.since)
             if waiter.granted is not None:  # it was given one and went away
                 waiter.granted.leave()
                 if waiter.granted.guard is not None:

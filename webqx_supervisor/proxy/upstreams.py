@@ -10,6 +10,7 @@ from webqx_supervisor.net.tally import Grid, Tally
 from webqx_supervisor.proxy.group import Group
 from webqx_supervisor.proxy.guard import Moved, guarded
 from webqx_supervisor.proxy.line import Line
+from webqx_supervisor.proxy.meters import Meters
 from webqx_supervisor.proxy.silence import Watch
 from webqx_supervisor.proxy.upstream import LiveUpstream
 
@@ -28,7 +29,9 @@ class Upstreams:
         silent: Callable[[tuple[str, ...]], None],
         seed: int = 0,
         moved: Moved = lambda *_: None,
+        meters: Meters | None = None,
     ) -> None:
+        self._meters = meters or Meters()
         self._reactor = reactor
         self._idle = idle
         self._moved = moved
@@ -98,10 +101,12 @@ class Upstreams:
         own = self._groups.get(group.service)
         if own is None:
             own = self._groups[group.service] = Group(self._reactor, group.service, self._seed)
+        own.meter = self._meters.queue(group.service)
         for upstream in group.upstreams:
             live = known.get(upstream.id)
             if live is None:
                 live = LiveUpstream(self._reactor, upstream, self._watch)
+            live.meter = self._meters.worker(live.id)
             live.pool.apply(group.forwarding)
             live.apply(upstream, self._tally)
             live.silence.hang_timeout = group.hang_timeout
