@@ -32,6 +32,7 @@ from webqx_supervisor.config.kinds import (
     Timeout,
 )
 from webqx_supervisor.config.life import Life
+from webqx_supervisor.config.metrics import Measured
 from webqx_supervisor.config.resilience import Resilience
 from webqx_supervisor.config.restart_keys import Restart, restart_table
 from webqx_supervisor.config.routes import Route
@@ -43,7 +44,7 @@ _LOGS = service.Logs()
 _LIMITS = gateway.Limits()
 
 
-class Daemon(Section):
+class Daemon(Measured):
     """The daemon and its proxies."""
 
     name: Name | None = Field(

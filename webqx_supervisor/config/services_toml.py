@@ -18,6 +18,7 @@ from webqx_supervisor.config.fields import resolved
 from webqx_supervisor.config.filters import filters
 from webqx_supervisor.config.forwarding import Balance
 from webqx_supervisor.config.lines import KeyPath, dotted, key_lines
+from webqx_supervisor.config.metrics import metrics_door, metrics_problems
 from webqx_supervisor.config.names import default_daemon_name
 from webqx_supervisor.config.resilience import breaker
 from webqx_supervisor.config.route_clashes import Names
@@ -59,6 +60,9 @@ def parse(text: str, file: str, cpus: int, read_text: ReadText = read_file) -> C
         reading.document, _names(data), partial(absolute, where.parent), read_text
     ):
         complaints.append((_in_file(path, reading.routes), message))
+    complaints += metrics_problems(
+        reading.document.daemon.metrics, partial(absolute, where.parent), read_text
+    )
     config = _config(reading.document, where, services, files.pages)
     if complaints:
         raise ConfigError(_problems(complaints, key_lines(text), file))
@@ -184,6 +188,7 @@ def _config(
     return Config(
         name=document.daemon.name or default_daemon_name(file),
         file=str(file),
+        metrics=metrics_door(document.daemon.metrics, partial(absolute, file.parent)),
         proxies=services.proxies(document.daemon.proxies),
         services=tuple(services.service(n, entry) for n, entry in document.services.items()),
         listeners=tuple(_listener(n, entry) for n, entry in (*own, *document.listeners.items())),

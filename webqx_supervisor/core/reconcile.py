@@ -82,6 +82,13 @@ class ProxiesScaled:
     after: int
 
 
+@dataclass(frozen=True, slots=True)
+class MetricsChanged:
+    """They are told elsewhere, or to others."""
+
+    door: str = "metrics"
+
+
 Change = (
     Added
     | Removed
@@ -92,6 +99,7 @@ Change = (
     | ListenerRemoved
     | ListenerChanged
     | ProxiesScaled
+    | MetricsChanged
 )
 
 
@@ -171,6 +179,8 @@ def _goes(old: Config, new: Config) -> Iterator[Change]:
 def _changes(old: Config, new: Config) -> Iterator[Change]:
     if old.proxies != new.proxies:
         yield ProxiesScaled(old.proxies, new.proxies)
+    if old.metrics != new.metrics:
+        yield MetricsChanged()
     for service in new.services:
         if before := old.service(service.name):
             tuned = _gateway(old, service.name) != _gateway(new, service.name)

@@ -282,8 +282,10 @@ def _remote(supervisors: Iterable[Supervisor]) -> list[str]:
 
 def _change_row(change: Change) -> dict[str, Any]:
     """Return e.g. {"service": "api", "change": "scaled", "before": 2, "after": 4}."""
-    word = type(change).__name__.removeprefix("Listener").removeprefix("Proxies").lower()
-    return {**to_plain(change), "change": word}
+    word = type(change).__name__
+    for what in ("Listener", "Proxies", "Metrics"):
+        word = word.removeprefix(what)
+    return {**to_plain(change), "change": word.lower()}
 
 
 def _body(call: Call, *keys: str) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from webqx_supervisor.daemon.keyfetch import Fetcher
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.logs import LogReader
 from webqx_supervisor.daemon.metrics import Metrics
+from webqx_supervisor.daemon.metricsdoor import Door
 from webqx_supervisor.daemon.orphans import Orphans
 from webqx_supervisor.daemon.pauses import Pauses
 from webqx_supervisor.daemon.probe import Prober
@@ -84,6 +85,7 @@ class Daemon:
         self._sockets = ListeningSockets(self._store, self._registry)
         self._proxies: Proxies
         self.metrics: Metrics
+        self._metrics_door: Door
         resources = Resources(
             registry=self._registry,
             output=output,
@@ -158,6 +160,8 @@ class Daemon:
             self._services, self._proxies, lambda: self._renewal.keeper_pid, self.pauses.all
         )
         self.metrics = Metrics(self._services, survey, self._proxies.counters)
+        self._metrics_door = Door(self._registry, self.metrics.text)
+        self._metrics_door.follow(self._services.config.metrics)
         logs = LogReader(self._places.logs, self._output, self._services)
         evidence = self._resources.evidence
         handlers = Handlers(self._services, survey, self._registry, logs, evidence, self)
@@ -166,6 +170,7 @@ class Daemon:
             await doors.start(self._obey_signals)
             doors.start_soon(self._start_wanted, orders)
             doors.start_soon(self._replace_old_proxies)
+            doors.start_soon(self._metrics_door.run)
             doors.start_soon(self._sockets.keep_trying)
             doors.start_soon(self._mind_folder, doors, handlers)
             self._store.notify(b"READY=1")
@@ -265,6 +270,7 @@ class Daemon:
             changes, failures = await self._services.apply(new)
             self._proxies.resize(new.proxies)
             self._proxies.counters.forget_all_but(new)
+            self._metrics_door.follow(new.metrics)
             wanted.write(self._places.wanted, wanted.Wanted(self._services.config))
             self._save()
             return changes, failures

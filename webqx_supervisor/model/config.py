@@ -2,9 +2,18 @@
 
 from dataclasses import dataclass, field
 
+from webqx_supervisor.model.auth import Source
 from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Route
 from webqx_supervisor.model.resilience import Breaker
 from webqx_supervisor.model.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsDoor:
+    """An address where the metrics are told to whoever knows the token, if there is one."""
+
+    bind: str
+    token: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +30,8 @@ class Config:
     forwardings: tuple[tuple[str, Forwarding], ...] = field(default=())
     balances: tuple[tuple[str, Balance], ...] = ()
     breakers: tuple[tuple[str, Breaker], ...] = ()
+    metrics: MetricsDoor | None = None
+    """Where they are told beside the control socket; None: nowhere."""
 
     def service(self, name: str) -> Service | None:
         """Return the service of this name, or None."""
