@@ -252,11 +252,12 @@ class Exchange:
             meter = self.gateway.meters.stray
         else:
             meter.leave()
+        sent = 0 if status == 101 else self.sent  # what a tunnel carries, it counts by itself
         if self.handed:
+            meter.carried(0, sent)
             return
         took, timed = self.gateway.reactor.now - self.began, not self.endless
-        # What a tunnel carries, it counts by itself.
-        meter.ended(status, took, 0 if status == 101 else self.sent, timed)
+        meter.ended(status, took, sent, timed)
         if self.worker is not None and self.status:
             self.worker.answered(status, took, timed)
         if self.retries:
