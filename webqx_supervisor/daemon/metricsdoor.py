@@ -16,6 +16,7 @@ from webqx_supervisor.core.wire.messages import Malformed, RequestHead
 from webqx_supervisor.core.wire.parser import find_head, parse_request
 from webqx_supervisor.core.wire.writer import render_simple_response
 from webqx_supervisor.daemon.registry import Registry
+from webqx_supervisor.daemon.sockets import explain
 from webqx_supervisor.model.config import MetricsDoor
 from webqx_supervisor.net.listeners import listen
 
@@ -65,7 +66,8 @@ class Door:
                 listening = listen(door.bind)
                 break
             except (OSError, ValueError) as error:
-                text = f"metrics on {door.bind}: {getattr(error, 'strerror', None) or error}"
+                reason = explain(door.bind, error) if isinstance(error, OSError) else error
+                text = f"metrics: {reason}"
                 if text != problem:
                     problem = text
                     self._registry.tell("unbound", text)
