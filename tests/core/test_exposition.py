@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.utils import floatToGoString
 
 from webqx_supervisor.core import metrics
+from webqx_supervisor.core.counting import BOUNDS, BUCKETS
 from webqx_supervisor.core.exposition import Samples
-from webqx_supervisor.core.ledger import BOUNDS, BUCKETS
 from webqx_supervisor.core.metrics import METRICS
 from webqx_supervisor.core.traffic import Histogram
 

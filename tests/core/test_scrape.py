@@ -1,7 +1,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 
-from webqx_supervisor.core import ledger
-from webqx_supervisor.core.ledger import NUMBERS
+from webqx_supervisor.core import counting
+from webqx_supervisor.core.counting import NUMBERS
 from webqx_supervisor.core.scrape import Process, Sight, samples
 from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.model.status import (
@@ -30,7 +30,7 @@ def status(*workers) -> Status:
 
 def shown(seen, entries=None, wanted=None):
     """Return the samples as the official client reads them: {(name, labels): value}."""
-    scopes = wanted or ledger.scopes([("web:/", "api")], ["api"], ["web"])
+    scopes = wanted or counting.scopes([("web:/", "api")], ["api"], ["web"])
     used = {1: Process(1.5, 10, 11), 2: Process(2.5, 20, None), 11: Process(3.5, 30, 31)}
     text = samples(Sight(seen, entries or {}, scopes, used, {2: 1}, "3.11")).text()
     return {
@@ -66,7 +66,7 @@ def test_two_that_share_a_number_are_one():
 
 
 def test_what_was_counted_for_something_that_is_gone_is_not_shown():
-    there, gone, other = ("route", "web:/", "api"), ("route", "web:/old", "api"), ledger.OTHER
+    there, gone, other = ("route", "web:/", "api"), ("route", "web:/old", "api"), counting.OTHER
     entries = {key: [1] * NUMBERS for key in (there, gone, ("route", other, other))}
     routes = {key[1] for key in shown(status(), entries) if key[0] == "webqx_requests_in_flight"}
     assert routes == {("route", "web:/"), ("route", other)}
@@ -74,8 +74,8 @@ def test_what_was_counted_for_something_that_is_gone_is_not_shown():
 
 def test_an_error_of_the_proxy_is_called_by_its_status():
     numbers = [0] * NUMBERS
-    for which in (502, ledger.CUT, 599):
-        numbers[ledger.error(which)] += 1
+    for which in (502, counting.CUT, 599):
+        numbers[counting.error(which)] += 1
     found = shown(status(), {("errors", "web:/", "api"): numbers})
     said = {dict(key[1:])["status"] for key in found if key[0] == "webqx_proxy_errors_total"}
     assert said == {"502", "cut", "other"}
@@ -84,10 +84,10 @@ def test_an_error_of_the_proxy_is_called_by_its_status():
 def test_restarts_are_there_before_the_first_and_probes_with_the_first():
     found = shown(status(worker(1, 11)))
     reasons = [key for key in found if key[0] == "webqx_worker_restarts_total"]
-    assert len(reasons) == len(ledger.RESTARTS)
+    assert len(reasons) == len(counting.RESTARTS)
     assert not [key for key in found if key[0] == "webqx_worker_probes_total"]
     life = [0] * NUMBERS
-    life[ledger.probed("bad")] = 2
+    life[counting.probed("bad")] = 2
     found = shown(status(worker(1, 11)), {("life", "api", "1"): life})
     assert found["webqx_worker_probes_total", ("outcome", "bad"), *mine()] == 2
     assert found["webqx_worker_probes_total", ("outcome", "ok"), *mine()] == 0
@@ -103,7 +103,7 @@ def test_proxies_are_called_by_small_numbers_and_unknown_ones_are_left_out():
 
 def test_connections_over_tcp_are_shown_by_outcome():
     numbers = [0] * NUMBERS
-    numbers[ledger.TCP_CARRIED] = 3
+    numbers[counting.TCP_CARRIED] = 3
     found = shown(status(), {("route", "web:/", "api"): numbers})
     place = (("route", "web:/"), ("service", "api"))
     assert found["webqx_tcp_connections_total", ("outcome", "carried"), *place] == 3

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webqx_supervisor.core import ledger, traffic
-from webqx_supervisor.core.ledger import BOUNDS, BUCKETS, NUMBERS
+from webqx_supervisor.core import counting, traffic
+from webqx_supervisor.core.counting import BOUNDS, BUCKETS, NUMBERS
 from webqx_supervisor.core.traffic import Histogram, Traffic
 
 
@@ -53,7 +53,7 @@ def test_histograms_are_added_and_taken_apart(one, other):
 def entry(**places: int) -> list[int]:
     numbers = [0] * NUMBERS
     for name, number in places.items():
-        numbers[getattr(ledger, name)] = number
+        numbers[getattr(counting, name)] = number
     return numbers
 
 
@@ -62,7 +62,7 @@ ENTRIES = {
     ("route", "web:/b", "api"): entry(IN_FLIGHT=1, SENT=1),
     ("answers", "web:/", "api", "2"): entry(ANSWERED=5, ANSWERS_MICROS=2_500_000),
     ("answers", "web:/", "api", "5"): entry(ANSWERED=1),
-    ("errors", "web:/", "api"): [4 if at == ledger.error(502) else 0 for at in range(NUMBERS)],
+    ("errors", "web:/", "api"): [4 if at == counting.error(502) else 0 for at in range(NUMBERS)],
     ("worker", "api", "1"): [1, 2, 3, 4, 5, 6, *[0] * (NUMBERS - 6)],
     ("queue", "api"): entry(WAITING=7, WAITED_MICROS=1_000_000),
 }

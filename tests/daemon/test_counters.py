@@ -8,7 +8,7 @@ import pytest
 
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.control.link import Link
-from webqx_supervisor.core.ledger import RETRIES, SENT, Kind, probed, restarted
+from webqx_supervisor.core.counting import RETRIES, SENT, Kind, probed, restarted
 from webqx_supervisor.daemon.counters import NAME, Counters
 from webqx_supervisor.daemon.life import Life
 from webqx_supervisor.daemon.proxy import Proxy
@@ -16,7 +16,7 @@ from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.gateway import Listener, Route
 from webqx_supervisor.model.link import CountIn
 from webqx_supervisor.model.service import Service
-from webqx_supervisor.net.ledger import SHEETS, Sheet
+from webqx_supervisor.net.sheets import SHEETS, Sheet
 
 ROUTE = (Kind.ROUTE, "web:/", "api")
 
@@ -65,7 +65,7 @@ def count(sheet, key=ROUTE, which=RETRIES, change=1):
 def successor(counters, living=()):
     """Return what the next daemon has of these counters."""
     after = Counters(FdStore(""))
-    after.adopt({NAME: [os.dup(counters._ledger.fd)]}, living)
+    after.adopt({NAME: [os.dup(counters._sheets.fd)]}, living)
     return after
 
 
@@ -155,7 +155,7 @@ async def test_a_map_that_is_none_costs_the_counts_and_no_more(actors, tmp_path,
 
 async def test_one_proxy_too_many_is_told_nothing(counters, actors, caplog):
     for number in range(SHEETS):
-        counters._ledger.give(number, 1000 + number)
+        counters._sheets.give(number, 1000 + number)
     await counters.share(actors[0].proxy)
     assert "too many" in caplog.text
     assert not await counters.share(actors[0].proxy)  # and that is not said all the time
@@ -165,7 +165,7 @@ async def test_without_a_map_the_daemon_counts_for_itself(actors, monkeypatch, c
     def fail():
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr("webqx_supervisor.net.ledger.create", fail)
+    monkeypatch.setattr("webqx_supervisor.net.sheets.create", fail)
     counters, life = Counters(FdStore("")), Life()
     counters.adopt({}, [])
     counters.keep(life)

@@ -8,7 +8,7 @@ import pytest
 import trio
 from fakes import Scene, service
 
-from webqx_supervisor.core.ledger import PROBES, Kind, probed
+from webqx_supervisor.core.counting import PROBES, Kind, probed
 from webqx_supervisor.daemon.launch import Started
 from webqx_supervisor.daemon.monitor import Monitor
 from webqx_supervisor.daemon.probe import Answer

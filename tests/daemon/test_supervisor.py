@@ -3,7 +3,7 @@ import trio
 from fakes import service, supervised
 from helpers import free_ports
 
-from webqx_supervisor.core.ledger import Kind, restarted
+from webqx_supervisor.core.counting import Kind, restarted
 from webqx_supervisor.model.errors import NotReady
 from webqx_supervisor.model.status import WorkerState
 

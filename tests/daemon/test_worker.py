@@ -6,7 +6,7 @@ import trio
 from fakes import SLEEP, living, service
 from helpers import auntil, free_port
 
-from webqx_supervisor.core.ledger import NUMBERS, RESTARTS, Kind, restarted
+from webqx_supervisor.core.counting import NUMBERS, RESTARTS, Kind, restarted
 from webqx_supervisor.daemon import launch
 from webqx_supervisor.daemon.probe import Answer
 from webqx_supervisor.daemon.worker import Worker

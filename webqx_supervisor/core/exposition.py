@@ -7,7 +7,7 @@ the official client for Python makes of the same.
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from webqx_supervisor.core.ledger import BOUNDS
+from webqx_supervisor.core.counting import BOUNDS
 from webqx_supervisor.core.metrics import METRICS, Metric
 from webqx_supervisor.core.traffic import Histogram
 

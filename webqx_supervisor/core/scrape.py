@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from webqx_supervisor.core import ledger, metrics, traffic
+from webqx_supervisor.core import counting, metrics, traffic
+from webqx_supervisor.core.counting import Entries, Key, Kind
 from webqx_supervisor.core.exposition import Samples
-from webqx_supervisor.core.ledger import Entries, Key, Kind
 from webqx_supervisor.core.traffic import Traffic
 from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.model.status import (
@@ -17,7 +17,7 @@ from webqx_supervisor.model.status import (
 )
 
 _BREAKERS = (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN)
-_CLASSES = tuple(f"{number}xx" for number in range(1, ledger.CLASSES + 1))
+_CLASSES = tuple(f"{number}xx" for number in range(1, counting.CLASSES + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Process:
 class Sight:
     """All that is known at one moment.
 
-    `wanted` are the scopes (core.ledger) of what there is: anything else was counted for what is
+    `wanted` are the scopes (core.counting) of what there is: anything else was counted for what is
     gone. `processes` are by pid, `proxies` maps the pids of proxies to their numbers.
     """
 
@@ -61,7 +61,7 @@ def samples(sight: Sight) -> Samples:
 
 
 def _is_there(key: Key, sight: Sight) -> bool:
-    return ledger.scope(key) in sight.wanted or ledger.is_overflow(key)
+    return counting.scope(key) in sight.wanted or counting.is_overflow(key)
 
 
 def _routes(found: Samples, entries: Entries) -> None:
@@ -76,16 +76,16 @@ def _routes(found: Samples, entries: Entries) -> None:
             found.add(metrics.ERRORS, (*route, _error(status)), count)
     for key, numbers in sorted(entries.items()):
         if key[0] == Kind.ANSWERS:
-            times = traffic.histogram(numbers, ledger.ANSWERS_MICROS, ledger.ANSWERS_BUCKETS)
+            times = traffic.histogram(numbers, counting.ANSWERS_MICROS, counting.ANSWERS_BUCKETS)
             if times.count:
                 found.add_histogram(metrics.DURATIONS, (*key[1:3], f"{key[3]}xx"), times)
-        elif key[0] == Kind.ROUTE and numbers[ledger.TCP_CARRIED] + numbers[ledger.TCP_REFUSED]:
-            found.add(metrics.TCP, (*key[1:], "carried"), numbers[ledger.TCP_CARRIED])
-            found.add(metrics.TCP, (*key[1:], "refused"), numbers[ledger.TCP_REFUSED])
+        elif key[0] == Kind.ROUTE and numbers[counting.TCP_CARRIED] + numbers[counting.TCP_REFUSED]:
+            found.add(metrics.TCP, (*key[1:], "carried"), numbers[counting.TCP_CARRIED])
+            found.add(metrics.TCP, (*key[1:], "refused"), numbers[counting.TCP_REFUSED])
 
 
 def _error(status: int) -> str:
-    return {ledger.CUT: "cut", ledger.OTHER_STATUS: "other"}.get(status, str(status))
+    return {counting.CUT: "cut", counting.OTHER_STATUS: "other"}.get(status, str(status))
 
 
 def _queues(found: Samples, entries: Entries) -> None:
@@ -97,9 +97,9 @@ def _queues(found: Samples, entries: Entries) -> None:
 def _listeners(found: Samples, entries: Entries) -> None:
     for key, numbers in sorted(entries.items()):
         if key[0] == Kind.LISTENER:
-            found.add(metrics.LISTENER_OPEN, key[1:], max(0, numbers[ledger.OPEN]))
-            found.add(metrics.LISTENER_ACCEPTED, key[1:], numbers[ledger.ACCEPTED])
-            found.add(metrics.LISTENER_TURNED_AWAY, key[1:], numbers[ledger.TURNED_AWAY])
+            found.add(metrics.LISTENER_OPEN, key[1:], max(0, numbers[counting.OPEN]))
+            found.add(metrics.LISTENER_ACCEPTED, key[1:], numbers[counting.ACCEPTED])
+            found.add(metrics.LISTENER_TURNED_AWAY, key[1:], numbers[counting.TURNED_AWAY])
 
 
 def _service(found: Samples, service: ServiceStatus, entries: Entries, sight: Sight) -> None:
@@ -159,19 +159,19 @@ def _answers(found: Samples, names: tuple[str, str], seen: Traffic) -> None:
 def _life(
     found: Samples,
     names: tuple[str, str],
-    numbers: ledger.Numbers | None,
+    numbers: counting.Numbers | None,
     workers: Iterable[WorkerStatus],
 ) -> None:
-    numbers = numbers or (0,) * ledger.NUMBERS
-    for reason in ledger.RESTARTS:
-        count = numbers[ledger.restarted(reason)]
+    numbers = numbers or (0,) * counting.NUMBERS
+    for reason in counting.RESTARTS:
+        count = numbers[counting.restarted(reason)]
         found.add(metrics.WORKER_RESTARTS, (*names, reason), count)
-    probes = {outcome: numbers[ledger.probed(outcome)] for outcome in ledger.PROBES}
+    probes = {outcome: numbers[counting.probed(outcome)] for outcome in counting.PROBES}
     if any(probes.values()):
         for outcome, count in probes.items():
             found.add(metrics.WORKER_PROBES, (*names, outcome), count)
     if any(worker.breaker is not None for worker in workers):
-        found.add(metrics.BREAKER_OPENED, names, numbers[ledger.BREAKER_OPENED])
+        found.add(metrics.BREAKER_OPENED, names, numbers[counting.BREAKER_OPENED])
 
 
 def _proxy(found: Samples, proxy: ProxyStatus, sight: Sight) -> None:

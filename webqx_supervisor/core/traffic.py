@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from webqx_supervisor.core.ledger import (
+from webqx_supervisor.core.counting import (
     ANSWERED,
     ANSWERS_BUCKETS,
     ANSWERS_MICROS,

@@ -16,7 +16,7 @@ from typing import Any
 import trio
 
 from webqx_supervisor.config.places import write_atomically
-from webqx_supervisor.core.ledger import cause
+from webqx_supervisor.core.counting import cause
 from webqx_supervisor.core.quarantine import DURATION, Quarantine, may_be_to_blame
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.model.codec import from_plain, to_plain

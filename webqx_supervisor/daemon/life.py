@@ -1,8 +1,8 @@
 """What the daemon counts by itself for the metrics: restarts, probes, breakers that opened."""
 
-from webqx_supervisor.core import ledger
-from webqx_supervisor.core.ledger import Entries, Kind
-from webqx_supervisor.net.ledger import Sheet
+from webqx_supervisor.core import counting
+from webqx_supervisor.core.counting import Entries, Kind
+from webqx_supervisor.net.sheets import Sheet
 
 
 class Life:
@@ -17,16 +17,16 @@ class Life:
         self._sheet = sheet
 
     def restarted(self, service: str, instance: int, reason: str) -> None:
-        """Count that a worker was replaced, for one of ledger.RESTARTS."""
-        self._add(service, instance, ledger.restarted(reason))
+        """Count that a worker was replaced, for one of counting.RESTARTS."""
+        self._add(service, instance, counting.restarted(reason))
 
     def probed(self, service: str, instance: int, outcome: str) -> None:
-        """Count a probe, with one of ledger.PROBES."""
-        self._add(service, instance, ledger.probed(outcome))
+        """Count a probe, with one of counting.PROBES."""
+        self._add(service, instance, counting.probed(outcome))
 
     def breaker_opened(self, service: str, instance: int) -> None:
         """Count that a proxy has opened its breaker of a worker."""
-        self._add(service, instance, ledger.BREAKER_OPENED)
+        self._add(service, instance, counting.BREAKER_OPENED)
 
     def entries(self) -> Entries:
         """Return all of it."""

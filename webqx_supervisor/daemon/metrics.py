@@ -3,8 +3,8 @@
 import os
 import platform
 
-from webqx_supervisor.core import ledger, scrape, traffic
-from webqx_supervisor.core.ledger import Entries
+from webqx_supervisor.core import counting, scrape, traffic
+from webqx_supervisor.core.counting import Entries
 from webqx_supervisor.core.scrape import Process, Sight
 from webqx_supervisor.core.traffic import Histogram, Traffic
 from webqx_supervisor.daemon.counters import Counters
@@ -29,8 +29,8 @@ class Metrics:
         sight = Sight(
             status,
             self._counters.entries(),
-            ledger.scopes(
-                map(ledger.route_key, config.routes),
+            counting.scopes(
+                map(counting.route_key, config.routes),
                 (service.name for service in config.services),
                 (listener.name for listener in config.listeners),
             ),

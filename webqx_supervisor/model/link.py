@@ -44,7 +44,7 @@ class ShareRates:
 class CountIn:
     """daemon -> proxy: write what is counted for the metrics into this sheet of the map.
 
-    The map (net.ledger) comes with the message, as its only file descriptor.
+    The map (net.sheets) comes with the message, as its only file descriptor.
     """
 
     sheet: int

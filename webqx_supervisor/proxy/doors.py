@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
-from webqx_supervisor.core.ledger import ACCEPTED, OPEN, TURNED_AWAY
+from webqx_supervisor.core.counting import ACCEPTED, OPEN, TURNED_AWAY
 from webqx_supervisor.core.wire.proxyline import ProxyLine
 from webqx_supervisor.core.wire.writer import render_error
 from webqx_supervisor.model.clients import Introduction, Trust

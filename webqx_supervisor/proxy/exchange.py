@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from webqx_supervisor.core.ledger import CUT, RETRIES
+from webqx_supervisor.core.counting import CUT, RETRIES
 from webqx_supervisor.core.pages import Pages
 from webqx_supervisor.core.wire.edits import find_value
 from webqx_supervisor.core.wire.messages import RequestHead, ResponseHead

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from webqx_supervisor.control.link import Link, LinkClosed
-from webqx_supervisor.core.ledger import TCP_CARRIED
+from webqx_supervisor.core.counting import TCP_CARRIED
 from webqx_supervisor.model.link import (
     Busy,
     HandedClients,

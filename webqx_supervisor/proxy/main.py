@@ -33,9 +33,9 @@ from webqx_supervisor.model.link import (
     Silent,
     TableMessage,
 )
-from webqx_supervisor.net.ledger import Sheet
 from webqx_supervisor.net.rates import Rates
 from webqx_supervisor.net.reactor import Reactor
+from webqx_supervisor.net.sheets import Sheet
 from webqx_supervisor.net.tally import Grid
 from webqx_supervisor.proxy.accesslog import AccessLog
 from webqx_supervisor.proxy.doors import Doors

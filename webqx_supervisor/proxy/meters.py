@@ -1,27 +1,27 @@
 """What a proxy counts, for a route, a worker, a queue and a listener: a few sums, made in place.
 
-The numbers stand in a sheet of net.ledger, so that they are read without asking and outlive this
+The numbers stand in a sheet of net.sheets, so that they are read without asking and outlive this
 process. Each meter knows its place in there.
 """
 
 from array import array
 from collections.abc import Collection
 
-from webqx_supervisor.core import ledger
-from webqx_supervisor.core.ledger import BOUNDS, NUMBERS, Key, Kind, is_overflow, scope
+from webqx_supervisor.core import counting
+from webqx_supervisor.core.counting import BOUNDS, NUMBERS, Key, Kind, is_overflow, scope
 from webqx_supervisor.model.gateway import Route, Table, read_worker_id
-from webqx_supervisor.net.ledger import Sheet
+from webqx_supervisor.net.sheets import Sheet
 
 # Numbers of C where this is compiled, see meters.pxd.
-_CLASSES = ledger.CLASSES
-_IN_FLIGHT = ledger.IN_FLIGHT
-_SENT = ledger.SENT
-_RECEIVED = ledger.RECEIVED
-_ANSWERED = ledger.ANSWERED
-_ANSWERS_MICROS = ledger.ANSWERS_MICROS
-_ANSWERS_BUCKETS = ledger.ANSWERS_BUCKETS
-_WORKER_MICROS = ledger.WORKER_MICROS
-_WORKER_BUCKETS = ledger.WORKER_BUCKETS
+_CLASSES = counting.CLASSES
+_IN_FLIGHT = counting.IN_FLIGHT
+_SENT = counting.SENT
+_RECEIVED = counting.RECEIVED
+_ANSWERED = counting.ANSWERED
+_ANSWERS_MICROS = counting.ANSWERS_MICROS
+_ANSWERS_BUCKETS = counting.ANSWERS_BUCKETS
+_WORKER_MICROS = counting.WORKER_MICROS
+_WORKER_BUCKETS = counting.WORKER_BUCKETS
 _BOUNDS = array("d", BOUNDS)
 _MOST = len(BOUNDS)
 
@@ -104,10 +104,10 @@ class RouteMeter(Meter):
         self._words[self._at + _SENT] += down
 
     def failed(self, status: int) -> None:
-        """Count an error that the proxy itself has told, or ledger.CUT."""
+        """Count an error that the proxy itself has told, or counting.CUT."""
         if self._sheet is not None:
             at = self._sheet.place((Kind.ERRORS, *self.key[1:]))
-            self._words[at + ledger.error(status)] += 1
+            self._words[at + counting.error(status)] += 1
 
     def _open(self, group: int) -> int:
         """Return where the numbers of a class stand, from now on."""
@@ -136,7 +136,7 @@ class WorkerMeter(Meter):
 
     def failed(self) -> None:
         """Count a request that had to go elsewhere."""
-        self.add(ledger.WORKER_FAILED, 1)
+        self.add(counting.WORKER_FAILED, 1)
 
 
 class QueueMeter(Meter):
@@ -146,13 +146,13 @@ class QueueMeter(Meter):
 
     def enter(self) -> None:
         """Count one that begins to wait."""
-        self.add(ledger.WAITING, 1)
+        self.add(counting.WAITING, 1)
 
     def leave(self, seconds: float) -> None:
         """Count one that has waited for so long, whatever came of it."""
-        self.add(ledger.WAITING, -1)
-        self.add(ledger.WAITED_MICROS, int(seconds * 1000000))
-        self.add(ledger.WAITED_BUCKETS + self._bucket(seconds), 1)
+        self.add(counting.WAITING, -1)
+        self.add(counting.WAITED_MICROS, int(seconds * 1000000))
+        self.add(counting.WAITED_BUCKETS + self._bucket(seconds), 1)
 
 
 def names_of(meter: RouteMeter | None) -> tuple[str, str]:
@@ -180,8 +180,8 @@ class Meters:
 
     def retain(self, table: Table) -> None:
         """Forget what is not in the table any more, so that others have its room."""
-        wanted = ledger.scopes(
-            map(ledger.route_key, table.routes),
+        wanted = counting.scopes(
+            map(counting.route_key, table.routes),
             (group.service for group in table.groups),
             (listener.name for listener in table.listeners),
         )
@@ -193,7 +193,7 @@ class Meters:
 
     def route(self, route: Route | None) -> RouteMeter:
         """Return the meter of a route; None: of what takes none."""
-        names = (ledger.NONE, ledger.NONE) if route is None else ledger.route_key(route)
+        names = (counting.NONE, counting.NONE) if route is None else counting.route_key(route)
         return self.named(names)
 
     def named(self, names: Collection[str]) -> RouteMeter:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from webqx_supervisor.core.ledger import RETRIES, TCP_CARRIED, TCP_REFUSED
+from webqx_supervisor.core.counting import RETRIES, TCP_CARRIED, TCP_REFUSED
 from webqx_supervisor.model.link import HandedTunnel
 from webqx_supervisor.net.channel import Broken, Channel, Stalled
 from webqx_supervisor.net.poller import BROKEN

@@ -1,10 +1,10 @@
 """Where everything that is counted stands: a map in memory with a sheet for each who counts.
 
-A sheet holds entries (core.ledger), each by its key. Only its owner writes it, so no two ever write
-the same number; the daemon reads all of them. When an owner is gone, the daemon adds its sheet to
-the total of all who are gone, and gives the sheet to somebody else. That must be done once and only
-once, whenever the daemon is killed: so there are two sheets for that total, and one word of the
-map says which of them holds, and whose sheet it was made with. That word is written last.
+A sheet holds entries (core.counting), each by its key. Only its owner writes it, so no two ever
+write the same number; the daemon reads all of them. When an owner is gone, the daemon adds its
+sheet to the total of all who are gone, and gives the sheet to somebody else. That must be done once
+and only once, whenever the daemon is killed: so there are two sheets for that total, and one word
+of the map says which of them holds, and whose sheet it was made with. That word is written last.
 
 Beside these there is a sheet of the daemon's own, which the next daemon goes on with.
 """
@@ -14,7 +14,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 
-from webqx_supervisor.core.ledger import (
+from webqx_supervisor.core.counting import (
     BUCKETS,
     NUMBERS,
     Entries,
@@ -53,7 +53,7 @@ SIZE = _GRAIN + (_FIRST + SHEETS) * SHEET_SIZE
 def create() -> int:
     """Return the descriptor of a new map, with nothing in it. Raises OSError."""
     if hasattr(os, "memfd_create"):
-        fd = os.memfd_create("webqx-sv-ledger")
+        fd = os.memfd_create("webqx-sv-sheets")
     else:
         with tempfile.TemporaryFile() as file:
             fd = os.dup(file.fileno())
@@ -170,7 +170,7 @@ class Sheet:
         self.words[at] = generation
 
 
-class Ledger:
+class Sheets:
     """The map as a whole; owns `fd`. Raises ValueError and OSError if that is no such map."""
 
     def __init__(self, fd: int) -> None:

@@ -1,7 +1,7 @@
 """What is counted, where in an entry each number stands, and what numbers of several make together.
 
 An entry is a key and NUMBERS whole numbers. Proxies and the daemon each write entries of their own
-(net.ledger keeps them); the sum over all is what is true. A number that only says how it is now (a
+(net.sheets keeps them); the sum over all is what is true. A number that only says how it is now (a
 gauge) ends with the process that wrote it; all others only ever grow.
 """
 

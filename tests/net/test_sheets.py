@@ -4,16 +4,16 @@ from contextlib import suppress
 
 import pytest
 
-from webqx_supervisor.core.ledger import IN_FLIGHT, NUMBERS, OTHER, RETRIES, Kind
-from webqx_supervisor.net import ledger
-from webqx_supervisor.net.ledger import ENTRIES, RESERVED, Ledger, Sheet
+from webqx_supervisor.core.counting import IN_FLIGHT, NUMBERS, OTHER, RETRIES, Kind
+from webqx_supervisor.net import sheets
+from webqx_supervisor.net.sheets import ENTRIES, RESERVED, Sheet, Sheets
 
 ROUTE = (Kind.ROUTE, "web:/", "api")
 
 
 @pytest.fixture
 def book():
-    book = Ledger(ledger.create())
+    book = Sheets(sheets.create())
     yield book
     book.close()
 
@@ -22,11 +22,11 @@ def count(sheet: Sheet, key, which: int, change: int = 1) -> None:
     sheet.words[sheet.place(key) + which] += change
 
 
-def retries(book: Ledger, key=ROUTE) -> int:
+def retries(book: Sheets, key=ROUTE) -> int:
     return book.all()[key][RETRIES]
 
 
-def proxy(book: Ledger, number: int, pid: int) -> Sheet:
+def proxy(book: Sheets, number: int, pid: int) -> Sheet:
     book.give(number, pid)
     return Sheet.of_proxy(book.fd, number)
 
@@ -44,7 +44,7 @@ def test_what_one_has_counted_stays_when_it_ends_and_its_sheet_is_free(book):
     count(sheet, ROUTE, RETRIES, 3)
     count(sheet, ROUTE, IN_FLIGHT)
     book.take_back(0)
-    assert book.owners()[0] == ledger.FREE
+    assert book.owners()[0] == sheets.FREE
     assert retries(book) == 3
     assert book.all()[ROUTE][IN_FLIGHT] == 0
     count(proxy(book, 0, 12), ROUTE, RETRIES, 5)
@@ -58,12 +58,12 @@ class Killed(Exception):  # noqa: N818 - what happens to it
 
 
 def killed_after(lines: int, action) -> bool:
-    """Do something until so many lines of net.ledger have run; say whether it was not done."""
+    """Do something until so many lines of net.sheets have run; say whether it was not done."""
     left = lines
 
     def trace(frame, event, _):
         nonlocal left
-        if frame.f_code.co_filename != ledger.__file__:
+        if frame.f_code.co_filename != sheets.__file__:
             return None
         if event == "line":
             left -= 1
@@ -85,16 +85,16 @@ def killed_after(lines: int, action) -> bool:
 def test_it_is_counted_once_whenever_the_daemon_is_killed():
     lines, cut_short = 0, True
     while cut_short:
-        book = Ledger(ledger.create())
+        book = Sheets(sheets.create())
         for pid, number in ((11, 0), (12, 1)):
             sheet = proxy(book, number, pid)
             for name in ("web:/", "web:/b"):
                 count(sheet, (Kind.ROUTE, name, "api"), RETRIES, pid)
         book.take_back(1)  # so that there is a total already
         cut_short = killed_after(lines, lambda book=book: book.take_back(0))
-        after = Ledger(os.dup(book.fd))  # the next daemon
+        after = Sheets(os.dup(book.fd))  # the next daemon
         for number, owner in enumerate(after.owners()):
-            if owner != ledger.FREE:
+            if owner != sheets.FREE:
                 after.take_back(number)
         assert retries(after) == 23, lines
         assert retries(after, (Kind.ROUTE, "web:/b", "api")) == 23, lines
@@ -148,11 +148,11 @@ def test_a_sheet_that_is_found_again_goes_on(book):
 
 
 def test_a_map_of_another_layout_is_refused():
-    fd = os.memfd_create("other") if hasattr(os, "memfd_create") else ledger.create()
-    os.ftruncate(fd, ledger.SIZE)
+    fd = os.memfd_create("other") if hasattr(os, "memfd_create") else sheets.create()
+    os.ftruncate(fd, sheets.SIZE)
     os.pwrite(fd, b"\0" * 16, 0)
     with pytest.raises(ValueError, match="layout"):
-        Ledger(fd)
+        Sheets(fd)
     with pytest.raises(ValueError, match="layout"):
         Sheet.of_proxy(fd, 0)
     os.close(fd)
@@ -161,7 +161,7 @@ def test_a_map_of_another_layout_is_refused():
 def test_an_empty_file_is_refused(tmp_path):
     fd = os.open(tmp_path / "empty", os.O_RDWR | os.O_CREAT)
     with pytest.raises((OSError, ValueError)):
-        Ledger(fd)
+        Sheets(fd)
     os.close(fd)
 
 
