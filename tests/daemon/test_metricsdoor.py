@@ -11,7 +11,7 @@ import trio.lowlevel
 from helpers import auntil, free_port
 
 from webqx_supervisor.daemon import metricsdoor
-from webqx_supervisor.daemon.metricsdoor import Door
+from webqx_supervisor.daemon.metricsdoor import ScrapeDoor
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.model.auth import Source, SourceKind
 from webqx_supervisor.model.config import MetricsDoor
@@ -26,7 +26,7 @@ async def text() -> str:
 class Stage:
     def __init__(self, text=text):
         self.registry = Registry()
-        self.door = Door(self.registry, text)
+        self.door = ScrapeDoor(self.registry, text)
         self.port = free_port()
 
     @property
@@ -182,7 +182,7 @@ async def test_who_says_nothing_and_who_hangs_up_harm_nobody(monkeypatch):
 
 
 async def test_an_exchange_has_a_bounded_time(autojump_clock):
-    door = Door(Registry(), text)
+    door = ScrapeDoor(Registry(), text)
     theirs, ours = socket.socketpair()
     stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
     began = trio.current_time()

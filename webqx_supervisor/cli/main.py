@@ -12,6 +12,8 @@ from webqx_supervisor.model.errors import ConfigError, WebqxError
 HOMES = {
     "start": "manage",
     "status": "show",
+    "top": "top.verb",
+    "dashboard": "dashboard",
     "logs": "logs",
     "reload": "manage",
     "scale": "manage",

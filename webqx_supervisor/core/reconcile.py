@@ -86,7 +86,14 @@ class ProxiesScaled:
 class MetricsChanged:
     """They are told elsewhere, or to others."""
 
-    door: str = "metrics"
+    part: str = "metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardChanged:
+    """The page for browsers is wanted elsewhere, or no more."""
+
+    part: str = "dashboard"
 
 
 Change = (
@@ -100,6 +107,7 @@ Change = (
     | ListenerChanged
     | ProxiesScaled
     | MetricsChanged
+    | DashboardChanged
 )
 
 
@@ -181,6 +189,8 @@ def _changes(old: Config, new: Config) -> Iterator[Change]:
         yield ProxiesScaled(old.proxies, new.proxies)
     if old.metrics != new.metrics:
         yield MetricsChanged()
+    if old.dashboard != new.dashboard:
+        yield DashboardChanged()
     for service in new.services:
         if before := old.service(service.name):
             tuned = _gateway(old, service.name) != _gateway(new, service.name)

@@ -57,6 +57,9 @@ class Whole(Protocol):
     async def in_force(self) -> None:
         """Return when every proxy follows what is wanted now."""
 
+    async def invite(self) -> str:
+        """Return an address that lets a browser in."""
+
     async def renew(self, *, proxies: bool) -> Callable[[], object]:
         """Get ready for the code on the disk; return what gives way to it."""
 
@@ -97,6 +100,7 @@ class Handlers:
             "/metrics": self._metrics,
             "/pause": self._pause,
             "/resume": self._resume,
+            "/dashboard": self._dashboard,
         }
 
     async def handle(self, call: Call) -> Reply | Stream:
@@ -254,6 +258,9 @@ class Handlers:
         await self._whole.in_force()
         return Reply({"name": name, "was_paused": was_paused})
 
+    async def _dashboard(self, _: Call) -> Reply:
+        return Reply({"url": await self._whole.invite()})
+
     def _named(self, call: Call, verb: str) -> list[Supervisor]:
         """Return the services that a command names, and leave word of it."""
         supervisors = self._services.named(_names(call))
@@ -283,8 +290,8 @@ def _remote(supervisors: Iterable[Supervisor]) -> list[str]:
 def _change_row(change: Change) -> dict[str, Any]:
     """Return e.g. {"service": "api", "change": "scaled", "before": 2, "after": 4}."""
     word = type(change).__name__
-    for what in ("Listener", "Proxies", "Metrics"):
-        word = word.removeprefix(what)
+    for part in ("Listener", "Proxies", "Metrics", "Dashboard"):
+        word = word.removeprefix(part)
     return {**to_plain(change), "change": word.lower()}
 
 

@@ -23,6 +23,8 @@ from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
 from webqx_supervisor.daemon.compile import compile_apart
 from webqx_supervisor.daemon.credentials import CredentialStore
+from webqx_supervisor.daemon.dashboard.door import Door
+from webqx_supervisor.daemon.dashboard.sessions import Sessions
 from webqx_supervisor.daemon.entries import entry
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.handlers import Handlers, Pulse
@@ -30,7 +32,7 @@ from webqx_supervisor.daemon.keyfetch import Fetcher
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.logs import LogReader
 from webqx_supervisor.daemon.metrics import Metrics
-from webqx_supervisor.daemon.metricsdoor import Door
+from webqx_supervisor.daemon.metricsdoor import ScrapeDoor
 from webqx_supervisor.daemon.orphans import Orphans
 from webqx_supervisor.daemon.pauses import Pauses
 from webqx_supervisor.daemon.probe import Prober
@@ -85,7 +87,7 @@ class Daemon:
         self._sockets = ListeningSockets(self._store, self._registry)
         self._proxies: Proxies
         self.metrics: Metrics
-        self._metrics_door: Door
+        self._metrics_door: ScrapeDoor
         resources = Resources(
             registry=self._registry,
             output=output,
@@ -108,6 +110,13 @@ class Daemon:
         self._services = Services(asked.config, resources, self._sockets)
         before = self._saved.pauses if self._saved.boot_id == boot_id() else ()
         self.pauses = Pauses(self._registry, lambda: self._services.config, before)
+        self._dashboard = Door(
+            lambda: self._services.config.dashboard,
+            Sessions(places.sessions),
+            self._registry,
+            self._store,
+        )
+        self._dashboard.adopt(self._inherited)
         self._proxies = Proxies(
             self._table,
             self._sockets,
@@ -160,7 +169,7 @@ class Daemon:
             self._services, self._proxies, lambda: self._renewal.keeper_pid, self.pauses.all
         )
         self.metrics = Metrics(self._services, survey, self._proxies.counters)
-        self._metrics_door = Door(self._registry, self.metrics.text)
+        self._metrics_door = ScrapeDoor(self._registry, self.metrics.text)
         self._metrics_door.follow(self._services.config.metrics)
         logs = LogReader(self._places.logs, self._output, self._services)
         evidence = self._resources.evidence
@@ -172,6 +181,7 @@ class Daemon:
             doors.start_soon(self._replace_old_proxies)
             doors.start_soon(self._metrics_door.run)
             doors.start_soon(self._sockets.keep_trying)
+            doors.start_soon(self._dashboard.run, handlers.handle, survey.take)
             doors.start_soon(self._mind_folder, doors, handlers)
             self._store.notify(b"READY=1")
             self._registry.tell("started", f"daemon pid {os.getpid()}")
@@ -274,6 +284,10 @@ class Daemon:
             wanted.write(self._places.wanted, wanted.Wanted(self._services.config))
             self._save()
             return changes, failures
+
+    async def invite(self) -> str:
+        """Return an address that lets a browser in to the dashboard. Raises WebqxError."""
+        return await self._dashboard.invite()
 
     async def in_force(self) -> None:
         """Return when every proxy follows what is wanted now, or within 5 s."""

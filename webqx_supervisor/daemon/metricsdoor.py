@@ -32,7 +32,7 @@ HEAD = 16 * 1024
 log = logging.getLogger(__name__)
 
 
-class Door:
+class ScrapeDoor:
     """Open wherever `follow` was told last, while `run` runs."""
 
     def __init__(self, registry: Registry, text: Callable[[], Awaitable[str]]) -> None:

@@ -17,6 +17,20 @@ class MetricsDoor:
 
 
 @dataclass(frozen=True, slots=True)
+class Dashboard:
+    """Where browsers see what runs. `bind` "": a free port of the loopback, once it is asked for.
+
+    `names` are host names beside those of the loopback; `certificate` and `key` are files in PEM.
+    """
+
+    enabled: bool = True
+    bind: str = ""
+    names: tuple[str, ...] = ()
+    certificate: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The wanted state. Pairs hold a service's name and its policy; not all have a breaker."""
 
@@ -32,6 +46,7 @@ class Config:
     breakers: tuple[tuple[str, Breaker], ...] = ()
     metrics: MetricsDoor | None = None
     """Where they are told beside the control socket; None: nowhere."""
+    dashboard: Dashboard = Dashboard()
 
     def service(self, name: str) -> Service | None:
         """Return the service of this name, or None."""
