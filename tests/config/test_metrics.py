@@ -68,6 +68,7 @@ def test_the_loopback_of_ipv6_is_one_too():
         ('{ bind = 9100, token = "hunter2" }', "daemon.metrics.token", 'wanted "file:NAME"'),
         ('{ bind = 9100, token = "file:none" }', "daemon.metrics.token", "/tmp/none"),
         ("3000", "daemon.metrics.bind", "collides with 127.0.0.1:3000 of services.api"),
+        ("9100\ndashboard = 9100", "daemon.dashboard.bind", "127.0.0.1:9100 of daemon.metrics"),
         ("3002", "daemon.metrics.bind", "is one of 3001-3002 of service `api`"),
     ],
 )
@@ -78,7 +79,7 @@ def test_what_is_wrong_is_told_with_its_line_and_key(said, key, words):
     with pytest.raises(ConfigError) as raised:
         parse(f"{API}[daemon]\nmetrics = {said}\n", "/tmp/services.toml", 2, read_text)
     (found,) = raised.value.problems
-    assert (found.line, found.key) == (7, key)
+    assert (found.line, found.key) == (7 + said.count("\n"), key)
     assert words in found.message
     assert "hunter2" not in found.message
 

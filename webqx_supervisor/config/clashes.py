@@ -80,8 +80,10 @@ def _binds(
 ) -> list[tuple[KeyPath, str]]:
     """Return every address that is listened on, by the key it stands at."""
     binds = [(path, bind) for path, entry in listeners for bind in entry.bind]
-    if document.daemon.metrics is not None:
-        binds.append((("daemon", "metrics", "bind"), document.daemon.metrics.bind))
+    parts = {"metrics": document.daemon.metrics, "dashboard": document.daemon.dashboard}
+    for name, part in parts.items():
+        if part is not None and part.bind is not None:
+            binds.append((("daemon", name, "bind"), part.bind))
     return binds
 
 
