@@ -1,5 +1,6 @@
 """Whatever comes of a request is counted, once, by the proxy that sees its end."""
 
+import bisect
 import os
 import socket
 import struct
@@ -8,10 +9,12 @@ from contextlib import suppress
 import pytest
 import trio
 from helpers import auntil
+from hypothesis import given
+from hypothesis import strategies as st
 from stage import Peer, Stage, echo, ok, request
 
 from webqx_supervisor.core import counting
-from webqx_supervisor.core.counting import NONE, Kind
+from webqx_supervisor.core.counting import BOUNDS, BUCKETS, NONE, Kind
 from webqx_supervisor.core.traffic import Traffic, by_route, by_worker, waits
 from webqx_supervisor.model.filters import Filters
 from webqx_supervisor.model.gateway import FixedAnswer, Forwarding, Protocol, Route, Table
@@ -392,3 +395,16 @@ def test_a_status_of_no_class_breaks_nothing(status):
     meters.named(("web:/", "api")).ended(status, 0.0, 0, timed=True)
     meters.worker("api:1@5").answered(status, 0.0, timed=True)
     assert by_route(meters._sheet.entries())["web:/", "api"].requests == 1
+
+
+@given(st.floats(0, 100) | st.sampled_from(BOUNDS))
+def test_a_time_is_counted_in_the_bucket_whose_bound_it_does_not_exceed(seconds):
+    meters = Meters()
+    meters.named(("web:/", "api")).ended(200, seconds, 0, timed=True)
+    meters.worker("api:1@5").answered(200, seconds, timed=True)
+    entries = meters._sheet.entries()
+    expected = [0] * BUCKETS
+    expected[bisect.bisect_left(BOUNDS, seconds)] = 1
+    for found in (by_route(entries)["web:/", "api"], by_worker(entries)["api", 1]):
+        assert list(found.durations.buckets) == expected
+        assert found.durations.seconds == pytest.approx(seconds, abs=1e-6)

@@ -5,7 +5,6 @@ An entry is a key and NUMBERS whole numbers. Proxies and the daemon each write e
 gauge) ends with the process that wrote it; all others only ever grow.
 """
 
-from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
@@ -113,8 +112,8 @@ def is_overflow(key: Key) -> bool:
 def route_key(route: Route) -> tuple[str, str]:
     """Return what a route's requests are counted under; no request can choose that name.
 
-    One without a name is called by what services.toml says of it. Several that say the same, and
-    differ in their filters only, are one.
+    One without a name is called by what services.toml says of it: listener, host, path, methods.
+    Several that say the same of these are one.
     """
     name = route.name
     if not name:
@@ -123,11 +122,6 @@ def route_key(route: Route) -> tuple[str, str]:
     if len(name.encode()) > _LONGEST:  # so that every key fits
         name = f"{name[: _LONGEST // 4]}...{crc32(name.encode()):08x}"
     return name, route.service or NONE
-
-
-def bucket(seconds: float) -> int:
-    """Return the number of the bucket that a time belongs to."""
-    return bisect_left(BOUNDS, seconds)
 
 
 def cause(ended: Exit, verdict: str, *, out_of_memory: bool) -> str:
