@@ -72,7 +72,7 @@ class Sheet:
         self.identity = identity
         """The name of its map, and its number in there."""
         self._octets = words.cast("B")
-        self._places = dict(self._found())
+        self._places = {key: at for key, at, _ in self._found()}
         used = range(_ENTRY, (1 + min(words[_USED], ENTRIES)) * _ENTRY, _ENTRY)
         self._free = sorted(set(used) - set(self._places.values()), reverse=True)
 
@@ -121,10 +121,9 @@ class Sheet:
     def entries(self) -> dict[Key, list[int]]:
         """Return all there is, though its owner may be writing."""
         found = {}
-        for key, at in self._found():
-            mark = self.words[at]
+        for key, at, mark in self._found():
             numbers = self.words[at + _NUMBERS : at + _ENTRY].tolist()
-            if mark == self.words[at] and mark > 0:
+            if mark == self.words[at]:
                 found[key] = numbers
         return found
 
@@ -140,22 +139,23 @@ class Sheet:
             for offset, number in enumerate(numbers):
                 self.words[at + offset] += number
 
-    def _found(self) -> Iterator[tuple[Key, int]]:
+    def _found(self) -> Iterator[tuple[Key, int, int]]:
+        """Yield each key, where its entry is, and the mark that it has as long as that is so."""
         for at in range(_ENTRY, (1 + min(self.words[_USED], ENTRIES)) * _ENTRY, _ENTRY):
             mark = self.words[at]
             if mark > 0:
                 first = (at + _KEY) * _WORD
                 octets = bytes(self._octets[first : first + self.words[at + _LENGTH]])
                 if mark == self.words[at]:
-                    yield decoded(octets), at
+                    yield decoded(octets), at, mark
 
     def _room(self, is_reserved: bool) -> int:
         """Return the place of a free entry; -1 without one, which those reserved never lack."""
+        if len(self._places) >= (ENTRIES if is_reserved else ENTRIES - RESERVED):
+            return -1
         if self._free:
             return self._free.pop()
         used = self.words[_USED]
-        if used >= (ENTRIES if is_reserved else ENTRIES - RESERVED):
-            return -1
         self.words[_USED] = used + 1
         return (1 + used) * _ENTRY
 
