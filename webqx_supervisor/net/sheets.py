@@ -73,6 +73,7 @@ class Sheet:
         """The name of its map, and its number in there."""
         self._octets = words.cast("B")
         self._places = {key: at for key, at, _ in self._found()}
+        self._ordinary = sum(not is_overflow(key) for key in self._places)
         used = range(_ENTRY, (1 + min(words[_USED], ENTRIES)) * _ENTRY, _ENTRY)
         self._free = sorted(set(used) - set(self._places.values()), reverse=True)
 
@@ -104,6 +105,7 @@ class Sheet:
                 return self.place(overflowing(key))
             self._write(at, octets)
             self._places[key] = at
+            self._ordinary += not is_overflow(key)
         return at + _NUMBERS
 
     def drop(self, key: Key) -> None:
@@ -112,6 +114,7 @@ class Sheet:
         if at is not None:
             self.words[at] = -abs(self.words[at])
             self._free.append(at)
+            self._ordinary -= not is_overflow(key)
 
     def clear(self) -> None:
         """Forget all."""
@@ -151,7 +154,7 @@ class Sheet:
 
     def _room(self, is_reserved: bool) -> int:
         """Return the place of a free entry; -1 without one, which those reserved never lack."""
-        if len(self._places) >= (ENTRIES if is_reserved else ENTRIES - RESERVED):
+        if not is_reserved and self._ordinary >= ENTRIES - RESERVED:
             return -1
         if self._free:
             return self._free.pop()
