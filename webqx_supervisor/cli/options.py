@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
+from webqx_supervisor.cli import suggest
 from webqx_supervisor.config.files import locate
 from webqx_supervisor.config.units import seconds
 from webqx_supervisor.control.client import Client
 
-DEFAULT_FILE = Path("services.toml")
+DEFAULT_FILE = suggest.DEFAULT_FILE
 
 
 class _Duration(click.ParamType[float]):
@@ -43,7 +44,9 @@ file_option = click.option(
     help="The services.toml; ./services.toml by default.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and only JSON.")
-services_argument = click.argument("services", nargs=-1, metavar="[SERVICE]...")
+services_argument = click.argument(
+    "services", nargs=-1, metavar="[SERVICE]...", shell_complete=suggest.services
+)
 
 
 def call(file: Path, method: str, path: str, body: Any = None) -> Any:

@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from webqx_supervisor.config import fields, resilience_fields, units
+from webqx_supervisor.config.alerts import Alerts
 from webqx_supervisor.config.clients import Trust
 from webqx_supervisor.config.dashboard import Dashboard, dashboard_table
 from webqx_supervisor.config.filters import Filters
@@ -297,6 +298,9 @@ class ServicesToml(Section):
     )
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = Field(
         default=(), description="Which requests go where."
+    )
+    alerts: Alerts = Field(
+        default_factory=Alerts, description="Whom to tell when something is wrong."
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from webqx_supervisor.config import life, schema
+from webqx_supervisor.config.alerts import alerts_of
 from webqx_supervisor.config.auth_check import auth_problems
 from webqx_supervisor.config.clashes import clashes
 from webqx_supervisor.config.clients import Trust, trust
@@ -193,6 +194,7 @@ def _config(
         metrics=metrics_door(document.daemon.metrics, partial(absolute, file.parent)),
         proxies=services.proxies(document.daemon.proxies),
         dashboard=dashboard(document.daemon.dashboard, file.parent),
+        alerts=alerts_of(document.alerts, file.parent),
         services=tuple(services.service(n, entry) for n, entry in document.services.items()),
         listeners=tuple(_listener(n, entry) for n, entry in (*own, *document.listeners.items())),
         routes=reserved(

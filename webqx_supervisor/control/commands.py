@@ -70,6 +70,14 @@ COMMANDS = (
         "/dashboard",
         "Serve the page for browsers, and return an address that lets one in, within a minute.",
     ),
+    Command("alerts", "GET", "/alerts", "Show what is pending or firing, and who was told."),
+    Command(
+        "alerts test",
+        "POST",
+        "/alerts/test",
+        "Tell a receiver, or all, that this is a test; say how that went.",
+        body=("receiver?",),
+    ),
     Command("resume", "POST", "/resume", "End the pause of that name.", body=("route",)),
     Command(
         "upgrade",

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from webqx_supervisor.control.server import Call, Reply, Stream
 from webqx_supervisor.core.exposition import CONTENT_TYPE
 from webqx_supervisor.core.reconcile import Change, resolve_instances
+from webqx_supervisor.daemon.alerts.watch import AlertWatch
 from webqx_supervisor.daemon.evidence import ASKED, Evidence
 from webqx_supervisor.daemon.logs import LogReader
 from webqx_supervisor.daemon.metrics import Metrics
@@ -53,6 +54,7 @@ class Whole(Protocol):
 
     pauses: Pauses
     metrics: Metrics
+    alerts: AlertWatch
 
     async def in_force(self) -> None:
         """Return when every proxy follows what is wanted now."""
@@ -101,6 +103,8 @@ class Handlers:
             "/pause": self._pause,
             "/resume": self._resume,
             "/dashboard": self._dashboard,
+            "/alerts": self._alerts,
+            "/alerts/test": self._test_alerts,
         }
 
     async def handle(self, call: Call) -> Reply | Stream:
@@ -261,6 +265,13 @@ class Handlers:
     async def _dashboard(self, _: Call) -> Reply:
         return Reply({"url": await self._whole.invite()})
 
+    async def _alerts(self, _: Call) -> Reply:
+        return Reply(self._whole.alerts.state())
+
+    async def _test_alerts(self, call: Call) -> Reply:
+        receiver = str(_body(call, "receiver").get("receiver", ""))
+        return Reply({"receivers": await self._whole.alerts.test(receiver)})
+
     def _named(self, call: Call, verb: str) -> list[Supervisor]:
         """Return the services that a command names, and leave word of it."""
         supervisors = self._services.named(_names(call))
@@ -290,7 +301,7 @@ def _remote(supervisors: Iterable[Supervisor]) -> list[str]:
 def _change_row(change: Change) -> dict[str, Any]:
     """Return e.g. {"service": "api", "change": "scaled", "before": 2, "after": 4}."""
     word = type(change).__name__
-    for part in ("Listener", "Proxies", "Metrics", "Dashboard"):
+    for part in ("Listener", "Proxies", "Part"):
         word = word.removeprefix(part)
     return {**to_plain(change), "change": word.lower()}
 

@@ -21,6 +21,7 @@ from webqx_supervisor.control.server import serve
 from webqx_supervisor.core.reconcile import Change
 from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
+from webqx_supervisor.daemon.alerts import watch_over
 from webqx_supervisor.daemon.compile import compile_apart
 from webqx_supervisor.daemon.credentials import CredentialStore
 from webqx_supervisor.daemon.dashboard.door import Door
@@ -76,6 +77,7 @@ class Daemon:
         self._saved = journal.read(places.journal)
         self._adopting = True  # until then the journal of the daemon before counts
         self._store = fdstore.FdStore()
+        self._watchdog = fdstore.watchdog()
         self._store.recall({fdstore.LOCK: lock, **self._inherited})
         self._folder = StateFolder(places, self._store, lock[0] if lock else None)
         self._registry = Registry()
@@ -110,6 +112,7 @@ class Daemon:
         self._services = Services(asked.config, resources, self._sockets)
         before = self._saved.pauses if self._saved.boot_id == boot_id() else ()
         self.pauses = Pauses(self._registry, lambda: self._services.config, before)
+        self.alerts = watch_over(self._services, resources.counts, self._registry, places)
         self._dashboard = Door(
             lambda: self._services.config.dashboard,
             Sessions(places.sessions),
@@ -139,6 +142,7 @@ class Daemon:
             for pipe in self._inherited.pop("orphans", []):
                 workers.start_soon(self._orphans.listen, pipe)
             workers.start_soon(self._credentials.run)
+            workers.start_soon(self._sign_of_life)
             await workers.start(self._services.run)
             self._services.recall(adoption.orders())
             await adoption.workers(self._services, self._resources)
@@ -163,6 +167,12 @@ class Daemon:
         if self._renewal.by_systemd:  # which may outlive us, and starts another one some day
             self._store.remove(fdstore.LOCK)
 
+    async def _sign_of_life(self) -> None:
+        """Tell systemd that this loop turns, to the very end, if it wants to know (WatchdogSec)."""
+        while self._watchdog is not None:
+            self._store.notify(b"WATCHDOG=1")
+            await trio.sleep(self._watchdog)
+
     async def _open_doors(self, orders: Sequence[journal.Order]) -> None:
         """Answer commands and signals until told to stop."""
         survey = Survey(
@@ -182,6 +192,7 @@ class Daemon:
             doors.start_soon(self._metrics_door.run)
             doors.start_soon(self._sockets.keep_trying)
             doors.start_soon(self._dashboard.run, handlers.handle, survey.take)
+            doors.start_soon(self.alerts.run)
             doors.start_soon(self._mind_folder, doors, handlers)
             self._store.notify(b"READY=1")
             self._registry.tell("started", f"daemon pid {os.getpid()}")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from webqx_supervisor.model.alerts import Alerts
 from webqx_supervisor.model.auth import Source
 from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Route
 from webqx_supervisor.model.resilience import Breaker
@@ -46,7 +47,8 @@ class Config:
     breakers: tuple[tuple[str, Breaker], ...] = ()
     metrics: MetricsDoor | None = None
     """Where they are told beside the control socket; None: nowhere."""
-    dashboard: Dashboard = Dashboard()
+    dashboard: Dashboard = field(default_factory=Dashboard)
+    alerts: Alerts = field(default_factory=Alerts)
 
     def service(self, name: str) -> Service | None:
         """Return the service of this name, or None."""
