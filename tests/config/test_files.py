@@ -47,6 +47,7 @@ def test_everything_lies_below_the_state_folder(home, file):
         keys=state / "keys.json",
         sessions=state / "sessions.json",
         alerts=state / "alerts.json",
+        history=state / "history.db",
         daemon_log=state / "daemon.log",
     )
     assert not state.exists()

@@ -15,6 +15,7 @@ HOMES = {
     "top": "top.verb",
     "dashboard": "dashboard",
     "alerts": "alerts",
+    "slo": "slo",
     "logs": "logs",
     "reload": "manage",
     "scale": "manage",

@@ -27,6 +27,7 @@ class Places:
     keys: Path
     sessions: Path
     alerts: Path
+    history: Path
     daemon_log: Path
 
     @classmethod
@@ -44,6 +45,7 @@ class Places:
             keys=state_dir / "keys.json",
             sessions=state_dir / "sessions.json",
             alerts=state_dir / "alerts.json",
+            history=state_dir / "history.db",
             daemon_log=state_dir / "daemon.log",
         )
 

@@ -35,6 +35,7 @@ from webqx_supervisor.config.kinds import (
 )
 from webqx_supervisor.config.life import Life
 from webqx_supervisor.config.metrics import Measured
+from webqx_supervisor.config.objectives import Objectives
 from webqx_supervisor.config.resilience import Resilience
 from webqx_supervisor.config.restart_keys import Restart, restart_table
 from webqx_supervisor.config.routes import Route
@@ -280,7 +281,7 @@ class Program(Section):
     )
 
 
-class Service(Filters, Resilience, Life, Program):
+class Service(Filters, Resilience, Objectives, Life, Program):
     """One program, as many workers of it as wanted, on sequential ports; or where it is remote."""
 
     model_config = ConfigDict(json_schema_extra=resilience_fields.command_or_remote)

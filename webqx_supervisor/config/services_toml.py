@@ -22,6 +22,7 @@ from webqx_supervisor.config.forwarding import Balance
 from webqx_supervisor.config.lines import KeyPath, dotted, key_lines
 from webqx_supervisor.config.metrics import metrics_door, metrics_problems
 from webqx_supervisor.config.names import default_daemon_name
+from webqx_supervisor.config.objectives import slo
 from webqx_supervisor.config.paths import absolute
 from webqx_supervisor.config.resilience import breaker
 from webqx_supervisor.config.route_clashes import Names
@@ -154,6 +155,7 @@ class _Services:
             hooks=life.hooks(entry),
             watch=self._watch(name, entry.watch),
             remote=entry.remote,
+            slo=slo(entry),
         )
 
     def proxies(self, wanted: int | str) -> int:

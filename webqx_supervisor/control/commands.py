@@ -70,6 +70,19 @@ COMMANDS = (
         "/dashboard",
         "Serve the page for browsers, and return an address that lets one in, within a minute.",
     ),
+    Command(
+        "slo",
+        "GET",
+        "/slo",
+        "Show how the objectives of services stand: what was reached, budget left, burn rates.",
+    ),
+    Command(
+        "history",
+        "GET",
+        "/history",
+        "Give what a service was and did in the last `seconds`, 30 days at most.",
+        query=("service", "seconds?"),
+    ),
     Command("alerts", "GET", "/alerts", "Show what is pending or firing, and who was told."),
     Command(
         "alerts test",

@@ -12,6 +12,7 @@ from webqx_supervisor.core.exposition import CONTENT_TYPE
 from webqx_supervisor.core.reconcile import Change, resolve_instances
 from webqx_supervisor.daemon.alerts.watch import AlertWatch
 from webqx_supervisor.daemon.evidence import ASKED, Evidence
+from webqx_supervisor.daemon.history.record import Record
 from webqx_supervisor.daemon.logs import LogReader
 from webqx_supervisor.daemon.metrics import Metrics
 from webqx_supervisor.daemon.pauses import Pauses
@@ -55,6 +56,7 @@ class Whole(Protocol):
     pauses: Pauses
     metrics: Metrics
     alerts: AlertWatch
+    record: Record
 
     async def in_force(self) -> None:
         """Return when every proxy follows what is wanted now."""
@@ -104,6 +106,8 @@ class Handlers:
             "/resume": self._resume,
             "/dashboard": self._dashboard,
             "/alerts": self._alerts,
+            "/slo": self._slo,
+            "/history": self._history,
             "/alerts/test": self._test_alerts,
         }
 
@@ -264,6 +268,17 @@ class Handlers:
 
     async def _dashboard(self, _: Call) -> Reply:
         return Reply({"url": await self._whole.invite()})
+
+    async def _slo(self, _: Call) -> Reply:
+        standings = self._whole.record.standings.items()
+        rows = [{"name": name, "objectives": to_plain(each)} for name, each in standings]
+        return Reply({"services": rows})
+
+    async def _history(self, call: Call) -> Reply:
+        (supervisor,) = self._services.named([call.query.get("service", "")])
+        seconds = _number(call, "seconds", 3600)
+        points = await self._whole.record.points(supervisor.service.name, seconds)
+        return Reply({"points": to_plain(points)})
 
     async def _alerts(self, _: Call) -> Reply:
         return Reply(self._whole.alerts.state())

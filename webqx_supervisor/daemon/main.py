@@ -29,6 +29,8 @@ from webqx_supervisor.daemon.dashboard.sessions import Sessions
 from webqx_supervisor.daemon.entries import entry
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.handlers import Handlers, Pulse
+from webqx_supervisor.daemon.history import record_of
+from webqx_supervisor.daemon.history.record import Record
 from webqx_supervisor.daemon.keyfetch import Fetcher
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.logs import LogReader
@@ -112,7 +114,14 @@ class Daemon:
         self._services = Services(asked.config, resources, self._sockets)
         before = self._saved.pauses if self._saved.boot_id == boot_id() else ()
         self.pauses = Pauses(self._registry, lambda: self._services.config, before)
-        self.alerts = watch_over(self._services, resources.counts, self._registry, places)
+        self.record: Record
+        self.alerts = watch_over(
+            self._services,
+            resources.counts,
+            lambda: self.record.standings,
+            self._registry,
+            places,
+        )
         self._dashboard = Door(
             lambda: self._services.config.dashboard,
             Sessions(places.sessions),
@@ -179,6 +188,7 @@ class Daemon:
             self._services, self._proxies, lambda: self._renewal.keeper_pid, self.pauses.all
         )
         self.metrics = Metrics(self._services, survey, self._proxies.counters)
+        self.record = record_of(self._services, survey, self.metrics, self._registry, self._places)
         self._metrics_door = ScrapeDoor(self._registry, self.metrics.text)
         self._metrics_door.follow(self._services.config.metrics)
         logs = LogReader(self._places.logs, self._output, self._services)
@@ -193,6 +203,7 @@ class Daemon:
             doors.start_soon(self._sockets.keep_trying)
             doors.start_soon(self._dashboard.run, handlers.handle, survey.take)
             doors.start_soon(self.alerts.run)
+            doors.start_soon(self.record.run)
             doors.start_soon(self._mind_folder, doors, handlers)
             self._store.notify(b"READY=1")
             self._registry.tell("started", f"daemon pid {os.getpid()}")
@@ -200,6 +211,7 @@ class Daemon:
             self._store.notify(b"STOPPING=1")
             self._registry.tell("stopping", "all services and the daemon")
             doors.cancel_scope.cancel()
+        await self.record.aclose()
 
     async def _mind_folder(self, doors: trio.Nursery, handlers: Handlers) -> None:
         """Have the state folder mended when somebody removed it, and daemon.log kept short."""

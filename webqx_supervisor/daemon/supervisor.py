@@ -75,6 +75,13 @@ class Supervisor:
         return self._restarting or any(worker.coming for worker in self.everyone)
 
     @property
+    def up(self) -> bool | None:
+        """Whether a worker serves; None where none is asked to: stopped by hand, or a task."""
+        if self.stopped or not self.wanted or self.service.kind is Kind.TASK:
+            return None
+        return any(w.state is WorkerState.RUNNING and w.healthy for w in self.everyone)
+
+    @property
     def reason(self) -> str:
         """Why it is not up, as far as one reason tells it."""
         reasons = (worker.reason for worker in self.workers.values() if worker.reason)

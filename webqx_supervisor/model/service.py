@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from webqx_supervisor.model.history import Slo
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -187,3 +189,4 @@ class Service:
     rolling: Rolling = field(default_factory=Rolling)
     hooks: Hooks = field(default_factory=Hooks)
     watch: Watch = field(default_factory=Watch)
+    slo: Slo = field(default_factory=Slo)
