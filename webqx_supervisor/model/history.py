@@ -46,3 +46,12 @@ class Tally:
     due_s: float = 0.0
     requests: int = 0
     errors: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        """Return both together."""
+        return Tally(
+            self.up_s + other.up_s,
+            self.due_s + other.due_s,
+            self.requests + other.requests,
+            self.errors + other.errors,
+        )

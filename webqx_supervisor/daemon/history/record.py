@@ -134,8 +134,10 @@ class Record:
         if table == FINE:
             self.latest = points
         rows = list(points.items())
-        await self._in_thread(lambda store: store.add(table, rows))
-        if table == COARSE:
+        if table == FINE:
+            await self._in_thread(lambda store: store.add(FINE, rows))
+        else:
+            await self._in_thread(lambda store: store.add_coarse(rows))
             await self._in_thread(partial(Store.prune, now=self._clock()))
 
     async def _judge(self) -> None:

@@ -2,8 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
-from dataclasses import astuple, fields
+from dataclasses import asdict, astuple, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,6 +12,7 @@ FINE, COARSE = 10, 600
 """s between two points of each table, which is named after them."""
 KEPT = MappingProxyType({FINE: 86400, COARSE: 30 * 86400})
 """For how many s the points of a table are kept."""
+FOREVER = 1e12
 MOST_POINTS = 2000
 """In one answer; more are thinned out."""
 
@@ -61,15 +61,35 @@ class Store:
         step = -(-len(found) // MOST_POINTS) or 1
         return [Point(*row) for row in found[::-1][::step][::-1]]
 
+    def add_coarse(self, points: Iterable[tuple[str, Point]]) -> None:
+        """Write points whose sums are those of the finer ones since the coarse point before.
+
+        So nothing is lost of what was before a restart of the daemon, nor counted twice.
+        """
+        rows = []
+        for service, point in points:
+            sums = self._sums(FINE, service, self._last(service), point.at)
+            rows.append((service, replace(point, **asdict(sums))))
+        self.add(COARSE, rows)
+
     def tally(self, service: str, since: float) -> Tally:
-        """Return what has been of a service since then; by coarse points where that is long ago."""
-        with closing(self._base.cursor()) as cursor:
-            newest = cursor.execute("SELECT max(at) FROM p10").fetchone()[0] or 0
-            table = FINE if newest - since <= KEPT[FINE] else COARSE
-            row = cursor.execute(
-                f"SELECT {_SUMS} FROM p{table} WHERE service = ? AND at > ?",  # noqa: S608 - as above
-                (service, since),
-            ).fetchone()
+        """Return what has been of a service since then: by coarse points, and fine ones after."""
+        newest = self._base.execute(f"SELECT max(at) FROM p{FINE}").fetchone()[0] or 0  # noqa: S608
+        if newest - since <= KEPT[FINE]:
+            return self._sums(FINE, service, since)
+        recent = self._sums(FINE, service, max(since, self._last(service)))
+        return self._sums(COARSE, service, since) + recent
+
+    def _last(self, service: str) -> float:
+        """Return the time of the latest coarse point of a service, 0 if there is none."""
+        latest = f"SELECT max(at) FROM p{COARSE} WHERE service = ?"  # noqa: S608 - as above
+        return self._base.execute(latest, (service,)).fetchone()[0] or 0
+
+    def _sums(self, table: int, service: str, since: float, until: float = FOREVER) -> Tally:
+        row = self._base.execute(
+            f"SELECT {_SUMS} FROM p{table} WHERE service = ? AND at > ? AND at <= ?",  # noqa: S608
+            (service, since, until),
+        ).fetchone()
         return Tally(*(each or 0 for each in row))
 
     def close(self) -> None:
