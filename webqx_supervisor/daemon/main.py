@@ -185,7 +185,11 @@ class Daemon:
     async def _open_doors(self, orders: Sequence[journal.Order]) -> None:
         """Answer commands and signals until told to stop."""
         survey = Survey(
-            self._services, self._proxies, lambda: self._renewal.keeper_pid, self.pauses.all
+            self._services,
+            self._proxies,
+            lambda: self._renewal.keeper_pid,
+            self.pauses.all,
+            lambda: self.record.latest,
         )
         self.metrics = Metrics(self._services, survey, self._proxies.counters)
         self.record = record_of(self._services, survey, self.metrics, self._registry, self._places)

@@ -1,7 +1,7 @@
 """Put together what is seen now: the answer of `status` and of `describe`."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import trio
 
@@ -11,6 +11,7 @@ from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.gateway import Pause
+from webqx_supervisor.model.history import Point
 from webqx_supervisor.model.link import Count, Report
 from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.model.status import (
@@ -57,11 +58,13 @@ class Survey:
         proxies: Proxies,
         keeper_pid: Callable[[], int | None],
         paused: Callable[[], tuple[Pause, ...]] = tuple,
+        latest: Callable[[], Mapping[str, Point]] = dict,
     ) -> None:
         self._services = services
         self._proxies = proxies
         self._keeper_pid = keeper_pid
         self._paused = paused
+        self._latest = latest
         self._born = trio.current_time()
         self._meter = CpuMeter()
 
@@ -113,6 +116,7 @@ class Survey:
             instances=supervisor.wanted,
             workers=tuple(self._worker(worker, counts) for worker in supervisor.everyone),
             listen=tuple(binds),
+            latest=self._latest().get(name),
         )
 
     def _worker(self, worker: Worker, counts: list[Count]) -> WorkerStatus:
