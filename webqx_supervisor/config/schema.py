@@ -37,6 +37,8 @@ from webqx_supervisor.config.kinds import (
     Timeout,
 )
 from webqx_supervisor.config.life import Life
+from webqx_supervisor.config.metrics import Measured
+from webqx_supervisor.config.objectives import Objectives
 from webqx_supervisor.config.quota import Means
 from webqx_supervisor.config.resilience import Resilience
 from webqx_supervisor.config.restart_keys import Restart, restart_table
@@ -50,7 +52,7 @@ _LOGS = service.Logs()
 _LIMITS = gateway.Limits()
 
 
-class Daemon(Section):
+class Daemon(Measured):
     """The daemon and its proxies."""
 
     name: Name | None = Field(
@@ -280,7 +282,9 @@ class Program(Section):
     )
 
 
-class Service(Filters, Resilience, Life, Scaling, HandedSockets, Means, Environment, Program):
+class Service(
+    Filters, Resilience, Objectives, Life, Scaling, HandedSockets, Means, Environment, Program
+):
     """One program, as many workers of it as wanted, on sequential ports; or where it is remote."""
 
     model_config = ConfigDict(json_schema_extra=resilience_fields.command_or_remote)

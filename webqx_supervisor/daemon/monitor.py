@@ -99,6 +99,9 @@ class Monitor:
             await trio.sleep(policy.interval)
             answer = await self._resources.prober.ask(port, policy.path or "/", policy.timeout)
             verdict = await self._judge(answer)
+            outcome = "silent" if verdict is Verdict.BAD and answer.silent else verdict.name.lower()
+            service, instance = self._worker.service.name, self._worker.instance
+            self._resources.life.probed(service, instance, outcome)
             if verdict is Verdict.SPARED:
                 continue
             silent = 0 if answer.status is not None else silent + 1

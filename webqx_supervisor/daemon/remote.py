@@ -98,6 +98,8 @@ class Remote(Worker):
             policy = self.service.health
             answer = await self._ask()
             change = self._seen.saw(answer.ok)
+            outcome = "ok" if answer.ok else "silent" if answer.silent else "bad"
+            self._resources.life.probed(self.service.name, self.instance, outcome)
             if self.state is WorkerState.STARTING:
                 self._welcome(answer)
             elif change is not None:
