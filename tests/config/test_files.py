@@ -49,6 +49,7 @@ def test_everything_lies_below_the_state_folder(home, file):
         audit=state / "audit",
         sessions=state / "sessions.json",
         alerts=state / "alerts.json",
+        history=state / "history.db",
         daemon_log=state / "daemon.log",
     )
     assert not state.exists()

@@ -13,6 +13,7 @@ from webqx_supervisor.core.reconcile import (
     ListenerAdded,
     ListenerChanged,
     ListenerRemoved,
+    PartChanged,
     ProxiesScaled,
     Reloaded,
     Removed,
@@ -24,7 +25,7 @@ from webqx_supervisor.core.reconcile import (
     start_order,
 )
 from webqx_supervisor.model.autoscale import Autoscale
-from webqx_supervisor.model.config import Config
+from webqx_supervisor.model.config import Config, MetricsDoor
 from webqx_supervisor.model.errors import UsageError
 from webqx_supervisor.model.gateway import (
     Balance,
@@ -245,6 +246,10 @@ class TestPlan:
 
     def test_another_number_of_proxies_is_named(self) -> None:
         assert plan(CONFIG, replace(CONFIG, proxies=4)) == (ProxiesScaled(1, 4),)
+
+    def test_so_is_another_place_for_the_metrics(self) -> None:
+        new = replace(CONFIG, metrics=MetricsDoor("127.0.0.1:9100"))
+        assert plan(CONFIG, new) == plan(new, CONFIG) == (PartChanged("metrics"),)
 
     def test_what_goes_comes_first_and_what_comes_last_behind_what_it_depends_on(self) -> None:
         new = Config(

@@ -20,7 +20,7 @@ from webqx_supervisor.daemon.logs import LogReader
 from webqx_supervisor.daemon.proxies import Proxies
 from webqx_supervisor.daemon.services import Failure, Services
 from webqx_supervisor.daemon.sockets import ListeningSockets
-from webqx_supervisor.daemon.status import Survey
+from webqx_supervisor.daemon.status import Notes, Survey
 from webqx_supervisor.model.autoscale import Autoscale
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import NoSuchService, UsageError
@@ -75,7 +75,7 @@ async def desk(stage, output, tmp_path, nursery):
 
     handlers = Handlers(
         services,
-        Survey(services, proxies, stage.resources, lambda: None),
+        Survey(services, proxies, stage.resources, Notes(lambda: None)),
         registry,
         LogReader(tmp_path, output, services),
         stage.resources.evidence,

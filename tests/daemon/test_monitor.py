@@ -8,6 +8,7 @@ import pytest
 import trio
 from fakes import Scene, service
 
+from webqx_supervisor.core.counting import PROBES, Kind, probed
 from webqx_supervisor.daemon.launch import Started
 from webqx_supervisor.daemon.monitor import Monitor
 from webqx_supervisor.daemon.probe import Answer
@@ -138,3 +139,10 @@ async def test_without_a_path_nothing_is_probed(autojump_clock, patient, stage):
     patient.service = replace(patient.service, health=Health())
     with trio.fail_after(1):
         assert await watch(patient, stage, ready=False) == ["ready after 0"]
+
+
+async def test_every_probe_is_counted_by_what_came_of_it(autojump_clock, patient, stage):
+    await watch(patient, stage, WELL, WELL, ILL, WELL, REFUSED, WELL, SILENT)
+    numbers = stage.resources.life.entries()[Kind.LIFE, "api", "1"]
+    found = {outcome: numbers[probed(outcome)] for outcome in PROBES}
+    assert found == {"ok": 4, "bad": 2, "silent": 1, "spared": 0}

@@ -30,6 +30,7 @@ from webqx_supervisor.model.link import (
     Applied,
     Ask,
     Count,
+    CountIn,
     Idle,
     Leave,
     Report,
@@ -127,6 +128,7 @@ def play():
     yield play
     play.sockets.close()
     play.proxies._tallies.close()
+    play.proxies.counters.close()
 
 
 @pytest.fixture
@@ -323,9 +325,9 @@ async def test_counts_are_all_or_none(play, actors):
     async with play.of(*actors[:2]), trio.open_nursery() as nursery:
         nursery.start_soon(answer, actors[0])
         assert await play.proxies.figures.counts() is None
+        await actors[1].hear(Ask)  # the one it did not answer
         nursery.start_soon(answer, actors[0])
         nursery.start_soon(answer, actors[1])
-        await actors[1].hear(Ask)  # the one it did not answer
         assert await play.proxies.figures.counts() == (count, count)
 
 
@@ -397,6 +399,9 @@ async def test_an_adopted_proxy_goes_on_counting_where_it_did(play, actors):
     tallies.close()
     async with play.of(*actors, inherited=inherited):
         await actors[1].hear(Share)
-        first, _ = await actors[0].link.receive()
-        assert isinstance(first, TableMessage)
+        first, fds = await actors[0].link.receive()
+        assert isinstance(first, CountIn)
+        os.close(*fds)
+        second, _ = await actors[0].link.receive()
+        assert isinstance(second, TableMessage)
         assert tallies.row(actors[0].process.pid) == row

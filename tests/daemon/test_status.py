@@ -10,7 +10,7 @@ from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.daemon.proxies import Proxies
 from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.sockets import ListeningSockets
-from webqx_supervisor.daemon.status import CpuMeter, Survey, worst
+from webqx_supervisor.daemon.status import CpuMeter, Notes, Survey, worst
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.gateway import Listener, Route, Table
 from webqx_supervisor.model.resilience import BreakerState
@@ -70,7 +70,7 @@ async def test_the_survey_shows_a_worker_as_it_is(stage, nursery):
         await stage.until(lambda: supervisor.workers[1].state is WorkerState.RUNNING)
         # Between exec and its first page faults a process truly holds no memory.
         await auntil(lambda: sample(supervisor.workers[1].pid).rss_bytes > 0)
-        status = await Survey(services, proxies, stage.resources, lambda: 42).take()
+        status = await Survey(services, proxies, stage.resources, Notes(lambda: 42)).take()
         (row,) = status.services
         assert (row.name, row.instances, row.listen) == ("api", 1, ("127.0.0.1:80",))
         (worker,) = row.workers

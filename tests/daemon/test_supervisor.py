@@ -3,6 +3,7 @@ import trio
 from fakes import service, supervised
 from helpers import free_ports
 
+from webqx_supervisor.core.counting import Kind, restarted
 from webqx_supervisor.model.errors import NotReady
 from webqx_supervisor.model.status import WorkerState
 
@@ -16,6 +17,11 @@ async def test_a_reload_replaces_every_worker_and_keeps_the_numbers(stage):
         assert sorted(api.workers) == [1, 2]
         assert before.isdisjoint(worker.pid for worker in api.workers.values())
         assert api.passing == []
+        await api.restart()
+        await api.settle()
+    for instance in ("1", "2"):
+        numbers = stage.resources.life.entries()[Kind.LIFE, "api", instance]
+        assert numbers[restarted("reload")] == numbers[restarted("restart")] == 1
 
 
 async def test_a_reload_that_fails_leaves_the_old_worker_alone(stage):

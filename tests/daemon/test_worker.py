@@ -6,6 +6,7 @@ import trio
 from fakes import SLEEP, living, service
 from helpers import auntil, free_port
 
+from webqx_supervisor.core.counting import NUMBERS, RESTARTS, Kind, restarted
 from webqx_supervisor.daemon import launch
 from webqx_supervisor.daemon.probe import Answer
 from webqx_supervisor.daemon.worker import Worker
@@ -20,6 +21,12 @@ def identity(worker: Worker) -> Identity:
     return worker.started.process.identity
 
 
+def restarts(stage) -> dict[str, int]:
+    """Return how often the worker was replaced, by reason."""
+    numbers = stage.resources.life.entries().get((Kind.LIFE, "api", "1"), [0] * NUMBERS)
+    return {each: count for each in RESTARTS if (count := numbers[restarted(each)])}
+
+
 async def test_a_crash_is_healed_by_another_process(stage):
     async with living(Worker(service(), 1, None, stage.resources)) as worker:
         await stage.until(lambda: worker.state is WorkerState.RUNNING)
@@ -27,6 +34,7 @@ async def test_a_crash_is_healed_by_another_process(stage):
         os.kill(first, signal.SIGKILL)
         await stage.until(lambda: worker.restarts == 1 and worker.state is WorkerState.RUNNING)
         assert worker.pid != first
+    assert restarts(stage) == {"signal": 1}
 
 
 async def test_one_that_leaves_while_it_starts_is_never_ready(stage):
@@ -95,6 +103,7 @@ async def test_one_that_hangs_says_where_and_is_replaced(stage):
         told = {event.kind: event.text for event in stage.resources.registry.events()}
         assert told["hung"] == "no byte"
         assert told["exited"].startswith(f"hung: no byte; pid {first.process.pid} killed by")
+    assert restarts(stage) == {"hung": 1}
 
 
 async def test_one_that_its_dump_ends_is_still_told_to_have_hung(stage):

@@ -211,3 +211,26 @@ def test_it_can_be_switched_off_and_a_wrong_address_is_told(project):
     port = project.listen + 1
     project.service(more=f"[daemon]\ndashboard = {port}").cli("apply")
     assert f"http://127.0.0.1:{port}/login" in project.cli("dashboard", "--json")
+
+
+def test_what_was_before_the_page_was_opened_is_seen(project, visit):
+    project.service(more='slo = { errors = "1%" }').cli("start")
+    helpers.until(lambda: httpx.get(project.url) and latest(project), 40)
+    helpers.until(lambda: "errors" in project.cli("slo"), 40)
+    seen = visit()
+    page = seen.page
+    row = page.locator("tr[data-service=api]")
+    expect(row.locator("[data-title=p99]")).to_contain_text("ms")
+    page.get_by_role("link", name="api").click()
+    answers = page.get_by_role("img", name="Time of an answer: now")
+    expect(answers).to_have_attribute("aria-label", re.compile(r"p50 [\d.]+ ms, p99 [\d.]+ ms"))
+    expect(page.get_by_text("errors, wanted 99 %")).to_be_visible()
+    expect(page.get_by_text("100 % reached")).to_be_visible()
+    page.get_by_label("How far back").select_option("24 hours")
+    expect(page.get_by_role("img", name="Requests per second: now all")).to_be_visible()
+    assert seen.complaints == []
+
+
+def latest(project):
+    (service,) = project.status()["services"]
+    return service["latest"] and service["latest"]["requests"]

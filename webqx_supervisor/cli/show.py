@@ -51,6 +51,14 @@ def why(worker: str, file: Path, as_json: bool) -> None:
 
 
 @click.command()
+@file_option
+def metrics(file: Path) -> None:
+    """Print all that is measured and counted, as Prometheus reads it."""
+    for piece in stream(file, "/metrics"):
+        click.echo(piece, nl=False)
+
+
+@click.command()
 @follow_option
 @click.option("-n", "last", type=COUNT, default=50, help="How many events to begin with.")
 @file_option

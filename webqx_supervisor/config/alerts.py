@@ -26,6 +26,7 @@ DEFAULTS: Mapping[Condition, tuple[float, float]] = {
     Condition.BREAKER_OPEN: (60.0, 0.0),
     Condition.DISK: (60.0, 0.05),
     Condition.CERTIFICATE: (0.0, 14 * _DAY),
+    Condition.BURN_RATE: (0.0, 0.0),
 }
 """Patience and limit of each condition that has a rule where the file names none."""
 
@@ -177,6 +178,8 @@ class Alerts(Section):
 
 def alerts_of(entry: Alerts, folder: Path) -> alerts.Alerts:
     """Return whom to tell what; files are seen from `folder`."""
+    if not entry.to and not entry.rules:
+        return alerts.Alerts(together=entry.together, repeat=entry.repeat, most=entry.most)
     return alerts.Alerts(
         receivers=tuple(_receiver(name, each, folder) for name, each in entry.to.items()),
         rules=tuple(_rule(each) for each in entry.rules) or _default_rules(),

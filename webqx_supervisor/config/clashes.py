@@ -35,7 +35,7 @@ def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complai
     yield from handed_clashes(document)
     yield from _needs_of_a_port(document.services)
     yield from _ports(spans)
-    yield from _addresses(listeners, spans)
+    yield from _addresses(_binds(document, listeners), spans)
     yield from _distrust(listeners)
     yield from _twice_named(document)
     yield from _dependencies(document.services, names.services)
@@ -94,10 +94,19 @@ def _ports_text(span: range) -> str:
     return f"{span.start}-{span.stop - 1}" if span.stop - span.start > 1 else str(span.start)
 
 
-def _addresses(
-    listeners: list[tuple[KeyPath, Listener]], spans: Mapping[str, range]
-) -> Iterator[Complaint]:
+def _binds(
+    document: ServicesToml, listeners: list[tuple[KeyPath, Listener]]
+) -> list[tuple[KeyPath, str]]:
+    """Return every address that is listened on, by the key it stands at."""
     binds = [(path, bind) for path, entry in listeners for bind in entry.bind]
+    parts = {"metrics": document.daemon.metrics, "dashboard": document.daemon.dashboard}
+    for name, part in parts.items():
+        if part is not None and part.bind is not None:
+            binds.append((("daemon", name, "bind"), part.bind))
+    return binds
+
+
+def _addresses(binds: list[tuple[KeyPath, str]], spans: Mapping[str, range]) -> Iterator[Complaint]:
     for path, bind in binds:
         for name, span in spans.items():
             if port_of(bind) in span:

@@ -29,6 +29,7 @@ class Places:
     audit: Path
     sessions: Path
     alerts: Path
+    history: Path
     daemon_log: Path
 
     @classmethod
@@ -48,6 +49,7 @@ class Places:
             audit=state_dir / "audit",
             sessions=state_dir / "sessions.json",
             alerts=state_dir / "alerts.json",
+            history=state_dir / "history.db",
             daemon_log=state_dir / "daemon.log",
         )
 

@@ -37,6 +37,8 @@ from webqx_supervisor.config.kinds import (
     Timeout,
 )
 from webqx_supervisor.config.life import Life
+from webqx_supervisor.config.metrics import Measured
+from webqx_supervisor.config.objectives import Objectives
 from webqx_supervisor.config.quota import Means
 from webqx_supervisor.config.readiness import Readiness
 from webqx_supervisor.config.resilience import Resilience
@@ -51,7 +53,7 @@ _LOGS = service.Logs()
 _LIMITS = gateway.Limits()
 
 
-class Daemon(Section):
+class Daemon(Measured):
     """The daemon and its proxies."""
 
     name: Name | None = Field(
@@ -286,7 +288,16 @@ class Program(Section):
 
 
 class Service(
-    Filters, Resilience, Life, Readiness, Scaling, HandedSockets, Means, Environment, Program
+    Filters,
+    Resilience,
+    Objectives,
+    Life,
+    Readiness,
+    Scaling,
+    HandedSockets,
+    Means,
+    Environment,
+    Program,
 ):
     """One program, as many workers of it as wanted, on sequential ports; or where it is remote."""
 

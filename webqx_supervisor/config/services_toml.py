@@ -23,7 +23,9 @@ from webqx_supervisor.config.fields import resolved
 from webqx_supervisor.config.filters import filters
 from webqx_supervisor.config.forwarding import Balance
 from webqx_supervisor.config.lines import KeyPath, dotted, key_lines
+from webqx_supervisor.config.metrics import metrics_door, metrics_problems
 from webqx_supervisor.config.names import default_daemon_name
+from webqx_supervisor.config.objectives import slo
 from webqx_supervisor.config.paths import absolute
 from webqx_supervisor.config.readiness import checks
 from webqx_supervisor.config.resilience import breaker
@@ -75,6 +77,9 @@ def parse(
     ):
         complaints.append((_in_file(path, reading.routes), message))
     complaints += audit.problems(reading.document.audit, partial(absolute, where.parent))
+    complaints += metrics_problems(
+        reading.document.daemon.metrics, partial(absolute, where.parent), read_text
+    )
     config = _config(reading.document, where, services, files.pages)
     if complaints:
         raise ConfigError(_problems(complaints, key_lines(text), file))
@@ -176,6 +181,7 @@ class _Services:
             quota=quota.tree_quota(entry),
             privileges=self._privileges(name, entry),
             autoscale=autoscale_of(entry, self._cpus),
+            slo=slo(entry),
         )
 
     def proxies(self, wanted: int | str) -> int:
@@ -229,6 +235,7 @@ def _config(
         name=document.daemon.name or default_daemon_name(file),
         file=str(file),
         environment=services.environment,
+        metrics=metrics_door(document.daemon.metrics, partial(absolute, file.parent)),
         proxies=services.proxies(document.daemon.proxies),
         dashboard=dashboard(document.daemon.dashboard, file.parent),
         alerts=alerts_of(document.alerts, file.parent),

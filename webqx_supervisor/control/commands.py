@@ -72,6 +72,19 @@ COMMANDS = (
         "/dashboard",
         "Serve the page for browsers, and return an address that lets one in, within a minute.",
     ),
+    Command(
+        "slo",
+        "GET",
+        "/slo",
+        "Show how the objectives of services stand: what was reached, budget left, burn rates.",
+    ),
+    Command(
+        "history",
+        "GET",
+        "/history",
+        "Give what a service was and did in the last `seconds`, 30 days at most.",
+        query=("service", "seconds?"),
+    ),
     Command("alerts", "GET", "/alerts", "Show what is pending or firing, and who was told."),
     Command(
         "alerts test",
@@ -88,6 +101,12 @@ COMMANDS = (
         "Give way to the code that is on the disk now: keeper, daemon and, unless told otherwise, "
         "proxies. Workers go on; nothing is lost.",
         body=("proxies?",),
+    ),
+    Command(
+        "metrics",
+        "GET",
+        "/metrics",
+        "Show all that is measured and counted, as text that Prometheus reads.",
     ),
     Command(
         "logs",

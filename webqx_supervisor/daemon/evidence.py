@@ -16,6 +16,7 @@ from typing import Any
 import trio
 
 from webqx_supervisor.config.places import write_atomically
+from webqx_supervisor.core.counting import cause
 from webqx_supervisor.core.quarantine import DURATION, Quarantine, may_be_to_blame
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.model.codec import from_plain, to_plain
@@ -131,6 +132,7 @@ class Evidence:
             memory=tuple((round(now - then, 1), octets) for then, octets in curve),
             requests=tuple(case.requests),
             changes=self._changes(now),
+            cause=cause(ended, verdict, out_of_memory=out_of_memory),
         )
         self._keep(death)
         return death

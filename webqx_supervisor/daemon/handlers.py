@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any, Protocol
 
 from webqx_supervisor.control.server import Call, Reply, Stream
+from webqx_supervisor.core.exposition import CONTENT_TYPE
 from webqx_supervisor.core.reconcile import Change, resolve_instances
 from webqx_supervisor.daemon import headroom
-from webqx_supervisor.daemon.alerts.watch import AlertWatch
 from webqx_supervisor.daemon.evidence import ASKED, Evidence
 from webqx_supervisor.daemon.logs import LogReader
 from webqx_supervisor.daemon.pauses import Pauses
@@ -18,6 +18,7 @@ from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.services import Failure, Services
 from webqx_supervisor.daemon.status import Survey
 from webqx_supervisor.daemon.supervisor import Supervisor
+from webqx_supervisor.daemon.views import Views
 from webqx_supervisor.model.codec import from_plain, to_plain
 from webqx_supervisor.model.errors import NoSuchService, UsageError
 from webqx_supervisor.model.gateway import Pause
@@ -53,13 +54,10 @@ class Whole(Protocol):
         """Say how it is."""
 
     pauses: Pauses
-    alerts: AlertWatch
+    views: Views
 
     async def in_force(self) -> None:
         """Return when every proxy follows what is wanted now."""
-
-    async def invite(self) -> str:
-        """Return an address that lets a browser in."""
 
     async def renew(self, *, proxies: bool) -> Callable[[], object]:
         """Get ready for the code on the disk; return what gives way to it."""
@@ -98,10 +96,13 @@ class Handlers:
             "/apply": self._apply,
             "/upgrade": self._upgrade,
             "/why": self._why,
+            "/metrics": self._metrics,
             "/pause": self._pause,
             "/resume": self._resume,
             "/dashboard": self._dashboard,
             "/alerts": self._alerts,
+            "/slo": self._slo,
+            "/history": self._history,
             "/alerts/test": self._test_alerts,
         }
 
@@ -132,6 +133,9 @@ class Handlers:
                 "events": to_plain(events[-DESCRIBED_EVENTS:]),
             }
         )
+
+    async def _metrics(self, _: Call) -> Stream:
+        return Stream(CONTENT_TYPE, _whole(await self._whole.views.metrics.text()))
 
     async def _why(self, call: Call) -> Reply:
         name, _, number = call.query.get("worker", "").partition(":")
@@ -269,14 +273,25 @@ class Handlers:
         return Reply({"name": name, "was_paused": was_paused})
 
     async def _dashboard(self, _: Call) -> Reply:
-        return Reply({"url": await self._whole.invite()})
+        return Reply({"url": await self._whole.views.dashboard.invite()})
+
+    async def _slo(self, _: Call) -> Reply:
+        standings = self._whole.views.record.standings.items()
+        rows = [{"name": name, "objectives": to_plain(each)} for name, each in standings]
+        return Reply({"services": rows})
+
+    async def _history(self, call: Call) -> Reply:
+        (supervisor,) = self._services.named([call.query.get("service", "")])
+        seconds = _number(call, "seconds", 3600)
+        points = await self._whole.views.record.points(supervisor.service.name, seconds)
+        return Reply({"points": to_plain(points)})
 
     async def _alerts(self, _: Call) -> Reply:
-        return Reply(self._whole.alerts.state())
+        return Reply(self._whole.views.alerts.state())
 
     async def _test_alerts(self, call: Call) -> Reply:
         receiver = str(_body(call, "receiver").get("receiver", ""))
-        return Reply({"receivers": await self._whole.alerts.test(receiver)})
+        return Reply({"receivers": await self._whole.views.alerts.test(receiver)})
 
     def _named(self, call: Call, verb: str) -> list[Supervisor]:
         """Return the services that a command names, and leave word of it."""
@@ -304,6 +319,10 @@ def _check_span(service: Service, wanted: int) -> None:
         )
 
 
+async def _whole(text: str) -> AsyncIterator[bytes]:
+    yield text.encode()
+
+
 def _remote(supervisors: Iterable[Supervisor]) -> list[str]:
     """Return the names of those that run elsewhere."""
     return [each.service.name for each in supervisors if each.service.remote]
@@ -314,8 +333,7 @@ def _change_row(change: Change) -> dict[str, Any]:
     word = type(change).__name__
     for part in ("Listener", "Proxies", "Part"):
         word = word.removeprefix(part)
-    word = word.lower()
-    return {**to_plain(change), "change": word}
+    return {**to_plain(change), "change": word.lower()}
 
 
 def _body(call: Call, *keys: str) -> dict[str, Any]:

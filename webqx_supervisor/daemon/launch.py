@@ -16,6 +16,7 @@ from webqx_supervisor.daemon import channels, handed
 from webqx_supervisor.daemon.environment import Gifts, environment, filled
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.ledger import Ledger
+from webqx_supervisor.daemon.life import Life
 from webqx_supervisor.daemon.means import Means, discard, provide
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
@@ -83,6 +84,7 @@ class Resources:
     ledger: Ledger = field(default_factory=Ledger)
     private: Path = Path("private")
     """The folder of the workers' private /tmp."""
+    life: Life = field(default_factory=Life)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,14 +22,11 @@ from webqx_supervisor.control.server import Handler, serve
 from webqx_supervisor.core.reconcile import Change
 from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
-from webqx_supervisor.daemon.alerts import watch_over
 from webqx_supervisor.daemon.audit import AuditLog
 from webqx_supervisor.daemon.auditdoor import AuditDoor, view
 from webqx_supervisor.daemon.autoscale import Autoscaling
 from webqx_supervisor.daemon.compile import compile_apart
 from webqx_supervisor.daemon.credentials import CredentialStore
-from webqx_supervisor.daemon.dashboard.door import Door
-from webqx_supervisor.daemon.dashboard.sessions import Sessions
 from webqx_supervisor.daemon.entries import entry
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.handlers import Handlers, Pulse
@@ -46,7 +43,8 @@ from webqx_supervisor.daemon.secrets import Secrets
 from webqx_supervisor.daemon.services import Failure, Services
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.statefolder import StateFolder
-from webqx_supervisor.daemon.status import Survey
+from webqx_supervisor.daemon.status import Notes
+from webqx_supervisor.daemon.views import Views
 from webqx_supervisor.model.errors import WebqxError
 from webqx_supervisor.model.gateway import Table, read_worker_id
 from webqx_supervisor.model.link import BreakerMoved, KeyMissing, Lost, Queued, Survived
@@ -124,14 +122,6 @@ class Daemon:
         self._services = Services(asked.config, resources, self._sockets)
         before = self._saved.pauses if self._saved.boot_id == boot_id() else ()
         self.pauses = Pauses(self._registry, lambda: self._services.config, before)
-        self.alerts = watch_over(self._services, resources.counts, self._registry, places)
-        self._dashboard = Door(
-            lambda: self._services.config.dashboard,
-            Sessions(places.sessions),
-            self._registry,
-            self._store,
-        )
-        self._dashboard.adopt(self._inherited)
         self._proxies = Proxies(
             self._table,
             self._sockets,
@@ -143,9 +133,22 @@ class Daemon:
         self._autoscaling = Autoscaling(
             self._services.all, self._proxies.figures.survey, self._registry
         )
+        self.views: Views
 
     async def run(self) -> None:
         """Live until told to stop; then let everything end in order."""
+        self.views = Views(
+            self._services,
+            self._proxies,
+            self._resources,
+            self._places,
+            Notes(
+                keeper_pid=lambda: self._renewal.keeper_pid,
+                paused=self.pauses.all,
+                autoscale=self._autoscaling.status,
+            ),
+        )
+        self.views.dashboard.adopt(self._inherited)
         adoption = Adoption(self._saved, self._inherited, self._orphans, self._store)
         self._sockets.adopt(self._inherited)
         still_there = adoption.proxies(self._sockets)
@@ -153,6 +156,7 @@ class Daemon:
         self._sockets.follow(self._services.config.listeners)
         # Before the workers: they may hold requests of any.
         self._proxies.adopt(still_there, self._inherited)
+        self._proxies.counters.keep(self._resources.life)
         async with trio.open_nursery() as workers:
             for pipe in self._inherited.pop("orphans", []):
                 workers.start_soon(self._orphans.listen, pipe)
@@ -194,16 +198,9 @@ class Daemon:
 
     async def _open_doors(self, orders: Sequence[journal.Order]) -> None:
         """Answer commands and signals until told to stop."""
-        survey = Survey(
-            self._services,
-            self._proxies,
-            self._resources,
-            lambda: self._renewal.keeper_pid,
-            self.pauses.all,
-            self._autoscaling.status,
-        )
         logs = LogReader(self._places.logs, self._output, self._services)
         evidence = self._resources.evidence
+        survey = self.views.survey
         handlers = Handlers(self._services, survey, self._registry, logs, evidence, self)
         look = partial(view, self._services, self.pauses)
         door = AuditDoor(self._audit, handlers.handle, look)
@@ -213,10 +210,7 @@ class Daemon:
             doors.start_soon(self._start_wanted, orders)
             doors.start_soon(self._replace_old_proxies)
             doors.start_soon(self._sockets.keep_trying)
-            doors.start_soon(
-                self._dashboard.run, partial(door.handle, via="dashboard"), survey.take
-            )
-            doors.start_soon(self.alerts.run)
+            doors.start_soon(self.views.run, partial(door.handle, via="dashboard"))
             doors.start_soon(self._autoscaling.run)
             doors.start_soon(self._mind_folder, doors, door.handle)
             self._store.notify(b"READY=1")
@@ -323,13 +317,11 @@ class Daemon:
             changes, failures = await self._services.apply(new)
             self._proxies.resize(new.proxies)
             await self._audit.follow(new.audit)
+            self._proxies.counters.forget_all_but(new)
+            self.views.follow(new)
             wanted.write(self._places.wanted, wanted.Wanted(self._services.config))
             self._save()
             return changes, failures
-
-    async def invite(self) -> str:
-        """Return an address that lets a browser in to the dashboard. Raises WebqxError."""
-        return await self._dashboard.invite()
 
     async def in_force(self) -> None:
         """Return when every proxy follows what is wanted now, or within 5 s."""
@@ -352,6 +344,8 @@ class Daemon:
                 evidence.survived(message)
             case BreakerMoved(upstream, state, reason):
                 service, instance, pid = read_worker_id(upstream)
+                if state is BreakerState.OPEN:
+                    self._resources.life.breaker_opened(service, instance)
                 self._registry.tell(
                     BREAKER_MOVES[state], reason, service=service, instance=instance, pid=pid
                 )

@@ -20,6 +20,7 @@ import trio
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.control.link import MOST_FDS, Link, LinkClosed
 from webqx_supervisor.core.wire.websocket import CloseCode
+from webqx_supervisor.daemon.counters import Counters
 from webqx_supervisor.daemon.figures import Figures
 from webqx_supervisor.daemon.journal import ProxyEntry
 from webqx_supervisor.daemon.proxy import LINK, Proxy, say
@@ -81,6 +82,7 @@ class Proxies:
         # The clock of this boot: what an adopted proxy still says to an earlier daemon is older.
         first = time.monotonic_ns() // 1_000_000
         self._tallies = Tallies(store)
+        self.counters = Counters(store)
         self._rates = SharedRates(store)
         self._table = build(first)
         self._told_of: dict[Key, socket.socket] = {}
@@ -103,7 +105,9 @@ class Proxies:
         """
         self.running += found
         self._rates.adopt(inherited)
-        self._tallies.adopt(inherited, [proxy.process.pid for proxy in self.running])
+        living = [proxy.process.pid for proxy in self.running]
+        self._tallies.adopt(inherited, living)
+        self.counters.adopt(inherited, living)
 
     async def run(self, wanted: int, *, task_status: trio.TaskStatus[None]) -> None:
         """Keep `wanted` proxies alive until `leave`; those adopted count among them."""
@@ -173,6 +177,7 @@ class Proxies:
         for proxy in self.running:
             proxy.process.send_signal(signal.SIGKILL)
         self._tallies.close()
+        self.counters.close()
         self._rates.close()
 
     async def idle(self, upstream: str) -> None:
@@ -240,6 +245,7 @@ class Proxies:
             nursery.cancel_scope.cancel()
         self.running.remove(proxy)
         self._tallies.dismiss(proxy.process.pid)
+        self.counters.dismiss(proxy.process.pid)
         self._store.remove(proxy.link_name)
         proxy.link.close()
         self._registry.tell("proxy", f"pid {proxy.process.pid} {ended}", pid=proxy.process.pid)
@@ -302,6 +308,8 @@ class Proxies:
                 if is_shared(self._table) and not proxy.shares:
                     await self._share(proxy)
                     continue  # the world may have changed meanwhile
+                if await self.counters.share(proxy):
+                    continue
                 if await self._rates.share(proxy, self._table):
                     continue
                 await self._send_table(proxy, new)

@@ -32,6 +32,8 @@ class Proxy:
     """It was told where to count together with the others."""
     limits: bool = False
     """It was told where all count for rate limits."""
+    counts: bool = False
+    """It was told where to count for the metrics."""
 
 
 async def say(

@@ -111,6 +111,8 @@ class Remote(Worker):
             interval = self._check.interval
             answer = await self._ask()
             change = self._seen.saw(answer.ok)
+            outcome = "ok" if answer.ok else "silent" if answer.silent else "bad"
+            self._resources.life.probed(self.service.name, self.instance, outcome)
             if self.state is WorkerState.STARTING:
                 self._welcome(answer)
             elif change is not None:

@@ -26,7 +26,11 @@ class Rounds:
         """Wait for the interval, ask, and judge."""
         await trio.sleep(check.interval)
         answer = await checks.ask(check, self._worker, self._resources)
-        return answer, await self._judge(answer)
+        verdict = await self._judge(answer)
+        outcome = "silent" if verdict is Verdict.BAD and answer.silent else verdict.name.lower()
+        service, instance = self._worker.service.name, self._worker.instance
+        self._resources.life.probed(service, instance, outcome)
+        return answer, verdict
 
     async def _judge(self, answer: Answer) -> Verdict:
         now = trio.current_time()

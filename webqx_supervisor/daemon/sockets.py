@@ -148,14 +148,15 @@ class ListeningSockets:
         try:
             room[key] = found or listen(bind)
         except OSError as error:
-            self.problems[key] = _explain(bind, error)
+            self.problems[key] = explain(bind, error)
             return
         if found is None:
             self._store.push(_escape(bind), room[key].fileno())
             self._registry.tell("listening", f"listener {name} on {bind}")
 
 
-def _explain(bind: str, error: OSError) -> str:
+def explain(bind: str, error: OSError) -> str:
+    """Say why an address cannot be listened on, and who has it."""
     in_use = error.errno == errno.EADDRINUSE
     holder = portowner.holder(parse_bind(bind)[1]) if in_use else None
     if holder is not None:

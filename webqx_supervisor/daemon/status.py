@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 import trio
 
@@ -13,6 +14,7 @@ from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.gateway import Pause
+from webqx_supervisor.model.history import Point
 from webqx_supervisor.model.link import Count, Report
 from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.model.status import (
@@ -52,6 +54,17 @@ class CpuMeter:
         self._looks = {pid: self._looks[pid] for pid in pids if pid in self._looks}
 
 
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What others know that stands in a Status as well."""
+
+    keeper_pid: Callable[[], int | None] = lambda: None
+    paused: Callable[[], tuple[Pause, ...]] = tuple
+    autoscale: Callable[[Supervisor], AutoscaleStatus | None] = lambda _: None
+    latest: Callable[[], Mapping[str, Point]] = dict
+    """What each service did in the last 10 s."""
+
+
 class Survey:
     """Looks at everything and writes it down as a Status."""
 
@@ -60,16 +73,12 @@ class Survey:
         services: Services,
         proxies: Proxies,
         resources: Resources,
-        keeper_pid: Callable[[], int | None],
-        paused: Callable[[], tuple[Pause, ...]] = tuple,
-        autoscale: Callable[[Supervisor], AutoscaleStatus | None] = lambda _: None,
+        notes: Notes,
     ) -> None:
         self._services = services
         self._proxies = proxies
         self._resources = resources
-        self._keeper_pid = keeper_pid
-        self._paused = paused
-        self._autoscale = autoscale
+        self._notes = notes
         self._born = trio.current_time()
         self._meter = CpuMeter()
 
@@ -86,12 +95,12 @@ class Survey:
                 uptime_s=round(trio.current_time() - self._born, 1),
                 name=config.name,
                 file=config.file,
-                keeper_pid=self._keeper_pid(),
+                keeper_pid=self._notes.keeper_pid(),
                 environment=config.environment,
             ),
             proxies=self._proxy_rows(reports),
             services=tuple(self._service(each, counts, used) for each in self._services.all()),
-            paused=self._paused(),
+            paused=self._notes.paused(),
         )
         pids = [worker.pid for service in status.services for worker in service.workers]
         self._meter.forget_all_but(pid for pid in pids if pid is not None)
@@ -140,7 +149,8 @@ class Survey:
             instances=supervisor.wanted,
             workers=tuple(self._worker(each, counts, usages) for each in supervisor.everyone),
             listen=tuple(binds),
-            autoscale=self._autoscale(supervisor),
+            autoscale=self._notes.autoscale(supervisor),
+            latest=self._notes.latest().get(name),
         )
 
     def _worker(

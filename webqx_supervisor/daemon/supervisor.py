@@ -82,6 +82,13 @@ class Supervisor:
         return self._restarting or self.asleep or any(worker.coming for worker in self.everyone)
 
     @property
+    def up(self) -> bool | None:
+        """Whether a worker serves; None where none is asked to: stopped by hand, or a task."""
+        if self.stopped or not self.wanted or self.service.kind is Kind.TASK:
+            return None
+        return any(w.state is WorkerState.RUNNING and w.healthy for w in self.everyone)
+
+    @property
     def reason(self) -> str:
         """Why it is not up, as far as one reason tells it."""
         reasons = (worker.reason for worker in self.workers.values() if worker.reason)
@@ -147,6 +154,9 @@ class Supervisor:
         """Stop all workers and start them anew, when `between` is done; meanwhile requests wait."""
         async with self._lock:
             self._restarting = True
+            for worker in self.workers.values():
+                if worker.started is not None:
+                    self._resources.life.restarted(self.service.name, worker.instance, "restart")
             try:
                 await self._dismiss(self.everyone)
                 if between is not None:
@@ -287,6 +297,7 @@ class Supervisor:
         self.passing.append(old)
         self.workers[old.instance] = new
         self._resources.registry.changed()
+        self._resources.life.restarted(service.name, old.instance, "reload")
         old.leave()
         await old.gone.wait()
         self._resources.save()

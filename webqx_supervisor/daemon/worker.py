@@ -260,8 +260,10 @@ class Worker(Place):
             death = self._resources.evidence.died(
                 self.service, self.instance, pid, ended, verdict, uptime
             )
-            self.reason = death.text
+            self.reason, before = death.text, self.restarts
             rest = self._after_exit(uptime, last)
+            if self.restarts > before:
+                self._resources.life.restarted(self.service.name, self.instance, death.cause)
             self._tell("exited", self.reason, pid)
         self._resources.save()
         return rest, death

@@ -21,6 +21,8 @@ class Condition(StrEnum):
     """Less than `limit` of the state folder's file system is free; a share from 0 to 1."""
     CERTIFICATE = "certificate"
     """A certificate ends within `limit` s."""
+    BURN_RATE = "burn_rate"
+    """A service uses up its error budget so fast that it will not last (core.slo)."""
 
 
 class Means(StrEnum):

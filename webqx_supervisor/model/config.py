@@ -5,9 +5,18 @@ from dataclasses import dataclass, field
 from webqx_supervisor.model.accesslog import AccessLog
 from webqx_supervisor.model.alerts import Alerts
 from webqx_supervisor.model.audit import Audit
+from webqx_supervisor.model.auth import Source
 from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Route
 from webqx_supervisor.model.resilience import Breaker
 from webqx_supervisor.model.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsDoor:
+    """An address where the metrics are told to whoever knows the token, if there is one."""
+
+    bind: str
+    token: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,8 @@ class Config:
     audit: Audit | None = None
     """Where it is recorded who did what; None: nowhere."""
     access_log: AccessLog = field(default_factory=AccessLog)
+    metrics: MetricsDoor | None = None
+    """Where they are told beside the control socket; None: nowhere."""
     dashboard: Dashboard = field(default_factory=Dashboard)
     alerts: Alerts = field(default_factory=Alerts)
     environment: str = ""

@@ -36,6 +36,8 @@ class Death:
     memory: tuple[tuple[float, int], ...] = ()
     changes: tuple[str, ...] = ()
     """What had been asked for by hand in the time before, the latest last."""
+    cause: str = ""
+    """One word for it, see core.counting.cause; empty: of a version that did not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,16 @@ class ShareRates:
 
 
 @dataclass(frozen=True, slots=True)
+class CountIn:
+    """daemon -> proxy: write what is counted for the metrics into this sheet of the map.
+
+    The map (net.sheets) comes with the message, as its only file descriptor.
+    """
+
+    sheet: int
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """daemon -> proxy: accept nothing new, finish what is in flight within `timeout` s, exit.
 
@@ -95,6 +105,8 @@ class HandedTunnel:
     frames: tuple[tuple[int, str, bool], ...] = ()
     asked_by: str = ""
     """Whom the log names, if not `ip`."""
+    counted_as: tuple[str, str] = ("", "")
+    """The route's key among the meters; empty: of one that does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +141,8 @@ class HandedStream:
     ahead: str = ""
     """What has been read of the client's next request."""
     introduction: Introduction = Introduction.DONE
+    counted_as: tuple[str, str] = ("", "")
+    """The route's key among the meters; empty: of one that does not say."""
 
 
 HandedEndless = HandedTunnel | HandedStream
@@ -267,6 +281,7 @@ Message = (
     TableMessage
     | Share
     | ShareRates
+    | CountIn
     | Leave
     | Inherit
     | HandedClients

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from webqx_supervisor.model.autoscale import Autoscale
+from webqx_supervisor.model.history import Slo
 from webqx_supervisor.model.quota import Privileges, Quota
 from webqx_supervisor.model.readiness import Readiness
 
@@ -204,6 +205,7 @@ class Service:
     privileges: Privileges = field(default_factory=Privileges)
     autoscale: Autoscale | None = None
     """Between which numbers the load decides; `instances` is only how many there are first."""
+    slo: Slo = field(default_factory=Slo)
 
     @property
     def most(self) -> int:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from webqx_supervisor.model.gateway import Pause
+from webqx_supervisor.model.history import Point
 from webqx_supervisor.model.resilience import BreakerState
 
 
@@ -77,6 +78,8 @@ class ServiceStatus:
     workers: tuple[WorkerStatus, ...]
     listen: tuple[str, ...] = ()
     autoscale: AutoscaleStatus | None = None
+    latest: Point | None = None
+    """What it did in the last 10 s; None before that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,7 @@ class Attempt:
         endless = head.length < 0 and is_event_stream(head.headers)
         answer = self._answer(channel, head, endless)
         if endless:
+            exchange.endless = True
             self._upstream.begin_endless(channel, answer)
         reusable = await answer.relay()
         self._reusable = reusable and (exchange.upload is None or exchange.upload.finished)

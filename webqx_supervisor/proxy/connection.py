@@ -181,6 +181,8 @@ def _way_for(exchange: Exchange) -> Way | None:
     if head.target == b"*":
         return None
     way = exchange.gateway.way(client.door.name, head.host, head.path, head)
+    if way.meter is not None:
+        exchange.count_as(way.meter)
     if way.plain and exchange.upload is not None:
         exchange.upload.bound(client.door.limits.max_body)
     exchange.extra = way.lines

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
+from webqx_supervisor.core.counting import ACCEPTED, OPEN, TURNED_AWAY
 from webqx_supervisor.core.wire.proxyline import ProxyLine
 from webqx_supervisor.core.wire.writer import render_error
 from webqx_supervisor.model.clients import Introduction, Trust
@@ -18,6 +19,7 @@ from webqx_supervisor.proxy.admission import Complaints, Headcount, close_some, 
 from webqx_supervisor.proxy.connection import Talk, refuse_unread, serve, talk_http
 from webqx_supervisor.proxy.gateway import Client, Gateway
 from webqx_supervisor.proxy.introduction import introduced
+from webqx_supervisor.proxy.meters import Meter
 from webqx_supervisor.proxy.refusal import Refused
 from webqx_supervisor.proxy.stream import refuse_tcp, talk_tcp
 from webqx_supervisor.proxy.trust import Trusting
@@ -35,6 +37,7 @@ class Door:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.meter: Meter | None = None
         self.limits = Limits()
         self.protocol = Protocol.HTTP
         self.acceptors: dict[str, Acceptor] = {}
@@ -71,6 +74,12 @@ class Door:
     def leave(self, ip: str) -> None:
         """Note that a client from this address is gone."""
         self.headcount.leave(ip)
+        self.count(OPEN, -1)
+
+    def count(self, which: int, change: int = 1) -> None:
+        """Count for the metrics."""
+        if self.meter is not None:
+            self.meter.add(which, change)
 
 
 class Doors:
@@ -92,6 +101,7 @@ class Doors:
         wanted = {listener.name: listener for listener in listeners}
         for name, listener in wanted.items():
             door = self._doors.setdefault(name, Door(name))
+            door.meter = self._gateway.meters.listener(name)
             door.apply(listener, self._gateway.clients)
         for (name, bind), listening in sockets.items():
             if name in wanted and bind in wanted[name].binds:
@@ -126,6 +136,7 @@ class Doors:
             return
         with suppress(OSError):  # gone already: reading will tell
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        door.count(ACCEPTED)
         self._welcome(door, connected, peer[0], door.trust.introduction(peer[0]))
 
     def adopt_endless(self, handed: HandedEndless, connected: socket.socket, talk: Talk) -> None:
@@ -169,6 +180,7 @@ class Doors:
         door.trust.settle(client)
         self._gateway.clients.add(client)
         door.headcount.enter(client.ip)
+        door.count(OPEN)
         return client
 
     def _refusal(self, door: Door, fd: int, ip: str) -> Refused | None:
@@ -222,6 +234,7 @@ class Doors:
         gateway.requests += 1
         now, status = gateway.reactor.now, refused.status
         reason = refused.reason
+        door.count(TURNED_AWAY)
         gateway.log.record(
             Record(now, now, ip, b"", b"", status, 0, "", number, 0, reason, "", None, None)
         )

@@ -10,6 +10,7 @@ from webqx_supervisor.net.reactor import Task
 from webqx_supervisor.proxy.answer import Answer, patience
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.gateway import Client, Gateway, Heir
+from webqx_supervisor.proxy.meters import names_of
 from webqx_supervisor.proxy.silence import Silence
 
 
@@ -63,7 +64,7 @@ class EventStream(Answer):
         exchange = self._exchange
         entry = self._entry()
         exchange.keep = False
-        exchange.reason = "handed on to another proxy"
+        exchange.reason, exchange.handed = "handed on to another proxy", True
         await heir.take_endless(exchange.client, self._upstream, entry)
 
     def _entry(self) -> HandedStream:
@@ -90,6 +91,7 @@ class EventStream(Answer):
             chunks=chunks,
             ahead=client.ahead.decode("latin-1"),
             introduction=client.introduction,
+            counted_as=names_of(exchange.meter),
         )
 
 
@@ -115,6 +117,10 @@ def exchange_of(gateway: Gateway, client: Client, handed: HandedStream) -> Excha
     exchange.keep = handed.keep
     exchange.status = handed.status
     exchange.upstream = handed.upstream
+    exchange.worker = gateway.meters.worker(handed.upstream)
+    exchange.endless = True
+    if handed.counted_as[0]:
+        exchange.count_as(gateway.meters.named(handed.counted_as))
     return exchange
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from webqx_supervisor.core.counting import CUT, RETRIES
 from webqx_supervisor.core.pages import Pages
 from webqx_supervisor.core.wire.edits import find_value
 from webqx_supervisor.core.wire.messages import RequestHead, ResponseHead
@@ -15,12 +16,14 @@ from webqx_supervisor.core.wire.writer import (
 from webqx_supervisor.net.channel import Broken, Stalled
 from webqx_supervisor.proxy.accesslog import Record
 from webqx_supervisor.proxy.gateway import Client, Gateway
+from webqx_supervisor.proxy.meters import RouteMeter, WorkerMeter
 from webqx_supervisor.proxy.refusal import Cut, Refused, Settled
 from webqx_supervisor.proxy.timing import Timing
 from webqx_supervisor.proxy.upload import Upload
 
 CLIENT_WENT_AWAY = 499
 """The status in the log of a request whose client did not wait for one (nginx' word for it)."""
+NO_ERROR = -1
 
 
 class Encoder(Protocol):
@@ -53,13 +56,17 @@ class Exchange:
         "coding",
         "compress",
         "endings",
+        "endless",
+        "error",
         "extra",
         "forwarded",
         "gateway",
+        "handed",
         "head",
         "ip",
         "keep",
         "led",
+        "meter",
         "name",
         "number",
         "pages",
@@ -74,9 +81,12 @@ class Exchange:
         "trace",
         "upload",
         "upstream",
+        "worker",
     )
 
-    def __init__(self, gateway: Gateway, client: Client, head: RequestHead) -> None:
+    def __init__(  # noqa: PLR0915 - a statement for each attribute
+        self, gateway: Gateway, client: Client, head: RequestHead
+    ) -> None:
         self.gateway = gateway
         self.client = client
         self.head = head
@@ -118,9 +128,15 @@ class Exchange:
         """The trace that it belongs to, if that is of interest."""
         self.timing: Timing | None = None
         """Where its time goes, if that is of interest."""
-        self.upstream = ""
+        self.meter: RouteMeter | None = None
+        self.worker: WorkerMeter | None = None
+        """What counts it: for its route, once that is known, and for the worker that has it."""
+        self.endless = self.handed = False
+        """It is a tunnel or an event stream; another proxy goes on with it, and counts it."""
+        self.error = NO_ERROR
+        """What the proxy had to say itself: a status, or CUT."""
+        self.upstream = self.reason = ""
         self.retries = 0
-        self.reason = ""
         self.began = gateway.reactor.now
         self.number = client.request = gateway.log.next_request()
 
@@ -142,6 +158,8 @@ class Exchange:
         if self.status:
             raise Cut(refused.reason)
         self.keep = self.may_keep()
+        self.worker = None
+        self.error = refused.status
         self.reason = refused.reason
         await self.answer(self._refusal(refused))
         self.status = refused.status
@@ -200,12 +218,14 @@ class Exchange:
     def cut(self, reason: str) -> None:
         """End the connection so that the client cannot take what it got for the whole."""
         self.keep = False
+        self.error = CUT
         self.reason = reason
         self.client.channel.abort()
 
     def lost(self, broken: Broken) -> None:
         """Note that the client can no longer be reached."""
         self.keep = False
+        self.error = CLIENT_WENT_AWAY
         self.reason = f"client: {broken}"
         if isinstance(broken, Stalled):
             self.client.channel.abort()
@@ -223,11 +243,41 @@ class Exchange:
                 each()
         self.record()
 
+    def count_as(self, meter: RouteMeter) -> None:
+        """Take in where it is counted from now on."""
+        if self.meter is not None:
+            self.meter.leave()
+        self.meter = meter
+        meter.enter()
+
+    def _count(self, status: int) -> None:
+        """Have it counted, now that it is over here."""
+        meter = self.meter
+        if meter is None:
+            meter = self.gateway.meters.stray
+        else:
+            meter.leave()
+        sent = 0 if status == 101 else self.sent  # what a tunnel carries, it counts by itself
+        if self.handed:
+            meter.carried(0, sent)
+            return
+        took, timed = self.gateway.reactor.now - self.began, not self.endless
+        meter.ended(status, took, sent, timed)
+        if self.worker is not None and self.status:
+            self.worker.answered(status, took, timed)
+        if self.retries:
+            meter.add(RETRIES, self.retries)
+        if self.error != NO_ERROR:
+            meter.failed(self.error)
+        if self.upload is not None:
+            meter.carried(self.upload.received(), 0)
+
     def record(self) -> None:
-        """Write the line of the access log."""
+        """Count it, and write the line of the access log."""
         status = self.status or CLIENT_WENT_AWAY
         if not self.status and not self.reason:
-            self.reason = "the client went away"
+            self.error, self.reason = CLIENT_WENT_AWAY, "the client went away"
+        self._count(status)
         name = self.name
         if self.trace:
             name = f"{self.request_id()},{self.trace}"

@@ -38,6 +38,7 @@ async def forward(exchange: Exchange, way: Way) -> None:
         if upstream is None:
             group, wish, upstream = await _wait_for_one(exchange, way, group, until, wish)
         exchange.upstream = upstream.id
+        exchange.worker = upstream.meter
         if exchange.timing is not None:
             exchange.timing.claimed(reactor.now)
         if wish is not None:
@@ -101,6 +102,8 @@ async def _brace(
     tries: Tries | None,
 ) -> None:
     """Return when another attempt may be made. Raises Refused if none may, and Cut."""
+    if exchange.worker is not None:
+        exchange.worker.failed()
     if isinstance(failure, Dropped):
         return
     if not isinstance(failure, Unanswered):

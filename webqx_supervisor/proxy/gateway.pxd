@@ -26,6 +26,7 @@ cdef class Gateway:
     cdef public Reactor reactor
     cdef public AccessLog log
     cdef public object destroyed
+    cdef public object meters
     cdef public Upstreams upstreams
     cdef public set clients
     cdef public long long requests

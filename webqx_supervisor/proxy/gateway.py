@@ -26,6 +26,7 @@ from webqx_supervisor.proxy.accesslog import AccessLog
 from webqx_supervisor.proxy.aside import Aside
 from webqx_supervisor.proxy.group import Group
 from webqx_supervisor.proxy.keyring import Keyring
+from webqx_supervisor.proxy.meters import Meters
 from webqx_supervisor.proxy.refusal import Refused
 from webqx_supervisor.proxy.upstreams import Upstreams
 from webqx_supervisor.proxy.way import Way
@@ -124,7 +125,10 @@ class Gateway:
         self.reactor = reactor
         self.log = log
         self.destroyed = DestroyedSockets(reactor)
-        self.upstreams = Upstreams(reactor, idle, silent, seed, self._breaker_moved, self._queued)
+        self.meters = Meters()
+        self.upstreams = Upstreams(
+            reactor, idle, silent, seed, self._breaker_moved, self._queued, self.meters
+        )
         self.clients: set[Client] = set()
         self.requests = 0
         self.tell: Callable[[Message], None] = _nobody
@@ -156,7 +160,10 @@ class Gateway:
         self.keyring.apply(table.credentials)
         self.log.follow(table.access_log)
         known = self._ways
+        self.meters.retain(table)
         self._ways = {each: known.get(each) or self.make_way(each) for each in table.routes}
+        for route, way in self._ways.items():
+            way.meter = self.meters.route(route)
         self._router = Router(self._ways.items())
         self._guarded = any(map(is_guarded, table.routes))
         for route, way in known.items():

@@ -1,4 +1,5 @@
 from webqx_supervisor.net.reactor cimport Reactor, Task
+from webqx_supervisor.proxy.meters cimport QueueMeter
 from webqx_supervisor.proxy.upstream cimport LiveUpstream
 
 cdef class Wish:
@@ -17,6 +18,7 @@ cdef class Group:
     cdef public object forwarding
     cdef public list up
     cdef public object waiting
+    cdef public QueueMeter meter
     cdef public bint wishful
     cdef public bint serves
     cdef public bint asleep

@@ -18,6 +18,7 @@ from webqx_supervisor.model import gateway
 from webqx_supervisor.model.gateway import Balance, Forwarding, UpstreamGroup
 from webqx_supervisor.net.reactor import DeadlinePassed, Reactor, Task
 from webqx_supervisor.proxy.line import Line
+from webqx_supervisor.proxy.meters import QueueMeter
 from webqx_supervisor.proxy.queuewatch import QueueWatch
 from webqx_supervisor.proxy.refusal import Refused
 from webqx_supervisor.proxy.upstream import LiveUpstream
@@ -78,6 +79,8 @@ class Group:
         """Somebody accepts and not all who do are ejected by their breakers, or it sleeps."""
         self.asleep = False
         """It has no worker before a request waits for one."""
+        self.meter: QueueMeter | None = None
+        """Counts who waits."""
         self.budget = Budget()
         """What retries of its requests are paid from."""
         self.suspects: frozenset[str] = frozenset()
@@ -262,6 +265,9 @@ class Group:
             raise Refused(503, f"too many requests wait for a worker of {self.service}", _LATER)
         waiter = Waiter(self._reactor.current, self._reactor.now, wish)
         self.waiting[waiter] = None
+        meter = self.meter
+        if meter is not None:
+            meter.enter()
         self._note_oldest()
         self._be_watched()
         if self._line is not None and (self._looker is None or self._looker.done):
@@ -277,6 +283,8 @@ class Group:
         finally:
             if waiter in self.waiting:
                 self._strike(waiter)
+            if meter is not None:
+                meter.leave(self._reactor.now - waiter.since)
             if waiter.granted is not None:  # it was given one and went away
                 waiter.granted.leave()
                 if waiter.granted.guard is not None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from webqx_supervisor.control.link import Link, LinkClosed
+from webqx_supervisor.core.counting import TCP_CARRIED
 from webqx_supervisor.model.link import (
     Busy,
     HandedClients,
@@ -23,6 +24,7 @@ from webqx_supervisor.proxy.doors import Doors
 from webqx_supervisor.proxy.eventstream import exchange_of, stream_of
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.gateway import Client, Gateway
+from webqx_supervisor.proxy.meters import RouteMeter
 from webqx_supervisor.proxy.refusal import Cut
 from webqx_supervisor.proxy.silence import Silence
 from webqx_supervisor.proxy.tunnel import Tunnel
@@ -163,7 +165,12 @@ class InheritedTunnel:
         self._gateway = gateway
         self._handed = handed
         self._began = gateway.reactor.now
+        self._meter: RouteMeter | None = None
+        self._over = False
         self._reason = ""
+        if handed.counted_as[0]:
+            self._meter = gateway.meters.named(handed.counted_as)
+            self._meter.enter()
 
     def begin(self, doors: Doors, connected: socket.socket) -> None:
         """Carry on with the client's connection."""
@@ -174,17 +181,33 @@ class InheritedTunnel:
         client.request = gateway.log.next_request()
         tunnel = Tunnel(gateway.reactor, client.channel, channel, handed.seconds)
         tunnel.restore(handed.frames)
+        tunnel.meter = self._meter
         try:
             self._claim.begin(tunnel)
-            if await tunnel.run() and gateway.heir is not None:
+            self._over = not await tunnel.run() or gateway.heir is None
+            if not self._over and gateway.heir is not None:
                 await gateway.heir.take_endless(client, channel, tunnel.handed(handed))
         except Broken as broken:
-            self._reason = str(broken)
+            self._over, self._reason = True, str(broken)
             if not isinstance(broken, Stalled):
                 client.channel.abort()
         finally:
+            self._count()
             self._claim.end()
             self._record(client, tunnel.sent)
+
+    def _count(self) -> None:
+        meter, handed = self._meter, self._handed
+        if meter is None:
+            return
+        meter.leave()
+        if not self._over:
+            return  # another proxy goes on with it
+        if not handed.target:
+            meter.add(TCP_CARRIED, 1)
+            return
+        meter.ended(101, 0.0, 0, timed=False)
+        self._gateway.meters.worker(handed.upstream).answered(101, 0.0, timed=False)
 
     def _record(self, client: Client, sent: int) -> None:
         gateway, handed = self._gateway, self._handed

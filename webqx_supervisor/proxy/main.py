@@ -22,6 +22,7 @@ from webqx_supervisor.model.link import (
     Applied,
     Ask,
     Count,
+    CountIn,
     Idle,
     Inherit,
     Leave,
@@ -34,6 +35,7 @@ from webqx_supervisor.model.link import (
 )
 from webqx_supervisor.net.rates import Rates
 from webqx_supervisor.net.reactor import Reactor
+from webqx_supervisor.net.sheets import Sheet
 from webqx_supervisor.net.tally import Grid
 from webqx_supervisor.proxy.accesslog import AccessLog
 from webqx_supervisor.proxy.audit import Spool
@@ -157,6 +159,9 @@ class Proxy:
         if isinstance(message, ShareRates):
             self._share_rates(*fds)
             return
+        if isinstance(message, CountIn):
+            self._count_in(message.sheet, *fds)
+            return
         sockets = [socket.socket(fileno=fd) for fd in fds]
         match message:
             case TableMessage(table, names):
@@ -193,6 +198,13 @@ class Proxy:
         except (OSError, ValueError) as error:
             _LOG.warning("limiting rates alone, the shared table is unusable: %s", error)
             os.close(fd)
+
+    def _count_in(self, sheet: int, fd: int) -> None:
+        try:
+            self.gateway.meters.count_in(Sheet.of_proxy(fd, sheet))
+        except (OSError, ValueError) as error:
+            _LOG.warning("nobody sees what is counted, the map is unusable: %s", error)
+        os.close(fd)
 
     def _report(self, ticket: int) -> Report:
         now, upstreams = time.monotonic(), self.gateway.upstreams.all()  # the reactor may sleep

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from webqx_supervisor.core.counting import RETRIES, TCP_CARRIED, TCP_REFUSED
 from webqx_supervisor.model.link import HandedTunnel
 from webqx_supervisor.net.channel import Broken, Channel, Stalled
 from webqx_supervisor.net.poller import BROKEN
@@ -9,6 +10,7 @@ from webqx_supervisor.proxy.accesslog import Record
 from webqx_supervisor.proxy.gateway import Client, Gateway
 from webqx_supervisor.proxy.group import Elsewhere, Group, Wish
 from webqx_supervisor.proxy.guard import Pass
+from webqx_supervisor.proxy.meters import RouteMeter, names_of
 from webqx_supervisor.proxy.reach import reach
 from webqx_supervisor.proxy.refusal import Refused, Unreachable
 from webqx_supervisor.proxy.tunnel import Tunnel
@@ -22,6 +24,9 @@ class Stream:
         self._began = gateway.reactor.now
         self._client = client
         self._gateway = gateway
+        self._handed = False
+        self._meter: RouteMeter | None = None
+        self._carried = False
         self._reason = ""
         self._retries = 0
         self._sent = 0
@@ -52,6 +57,9 @@ class Stream:
     async def _serve(self) -> None:
         client, gateway = self._client, self._gateway
         way = gateway.way(client.door.name, b"", "/")
+        self._meter = way.meter
+        if way.meter is not None:
+            way.meter.enter()
         if way.allowed is not None and client.ip not in way.allowed:
             raise Refused(403, "this address may not connect here")
         route = way.route
@@ -92,6 +100,7 @@ class Stream:
             self._client.channel.unhook()
             seconds = group.forwarding.tunnel_timeout
             tunnel = Tunnel(gateway.reactor, self._client.channel, channel, seconds)
+            tunnel.meter = self._meter
             upstream.begin_endless(channel, tunnel)
             if self._client.ahead:  # what came with a PROXY header
                 ahead, self._client.ahead = self._client.ahead, b""
@@ -99,10 +108,11 @@ class Stream:
             if gateway.heir is not None:
                 tunnel.interrupt()
             if await tunnel.run() and gateway.heir is not None:
-                self._reason = "handed on to another proxy"
+                self._reason, self._handed = "handed on to another proxy", True
                 client = self._client
                 entry = HandedTunnel(
-                    client.door.name, client.ip, upstream.id, group.service, "TCP", ""
+                    *(client.door.name, client.ip, upstream.id, group.service, "TCP", ""),
+                    counted_as=names_of(self._meter),
                 )
                 await gateway.heir.take_endless(client, channel, tunnel.handed(entry))
         finally:
@@ -112,10 +122,16 @@ class Stream:
                 upstream.end_endless(channel)
                 channel.close()
             if tunnel is not None:
-                self._sent = tunnel.sent
+                self._carried, self._sent = True, tunnel.sent
             gateway.upstreams.release(group, upstream, answered=tunnel is not None)
 
     def _record(self) -> None:
+        meter = self._meter
+        if meter is not None:
+            meter.leave()
+        if meter is not None and not self._handed:  # else it is another proxy that counts it
+            meter.add(TCP_CARRIED if self._carried else TCP_REFUSED, 1)
+            meter.add(RETRIES, self._retries)
         self._gateway.requests += 1
         self._gateway.log.record(
             Record(

@@ -6,6 +6,7 @@ from webqx_supervisor.model.link import HandedTunnel
 from webqx_supervisor.net.channel import Broken, Channel, Stalled
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.group import Group
+from webqx_supervisor.proxy.meters import names_of
 from webqx_supervisor.proxy.tunnel import Tunnel
 from webqx_supervisor.proxy.upstream import LiveUpstream
 
@@ -44,6 +45,10 @@ class Switch:
         exchange, client = self._exchange, self._exchange.client
         exchange.status = 101
         exchange.sent = len(ahead)
+        exchange.endless = True
+        if exchange.meter is not None:
+            exchange.meter.carried(len(client.ahead), len(ahead))
+            self._tunnel.meter = exchange.meter
         client.channel.unhook()
         if head.upgrade == b"websocket":
             self._tunnel.follow_frames(client.ahead, ahead)
@@ -77,7 +82,7 @@ class Switch:
         exchange, client = self._exchange, self._exchange.client
         if exchange.gateway.heir is None:
             return
-        exchange.reason = "handed on to another proxy"
+        exchange.reason, exchange.handed = "handed on to another proxy", True
         entry = HandedTunnel(
             client.door.name,
             client.ip,
@@ -86,5 +91,6 @@ class Switch:
             exchange.head.method.decode("latin-1"),
             exchange.target.decode("latin-1"),
             asked_by=exchange.ip,
+            counted_as=names_of(exchange.meter),
         )
         await exchange.gateway.heir.take_endless(client, self._channel, self._tunnel.handed(entry))

@@ -1,6 +1,7 @@
 from webqx_supervisor.net.channel cimport Channel
 from webqx_supervisor.net.pipe cimport Pipe, open_pipe
 from webqx_supervisor.net.reactor cimport Reactor, Task
+from webqx_supervisor.proxy.meters cimport RouteMeter
 
 cdef class Way:
     cdef public Channel _source
@@ -34,10 +35,14 @@ cdef class Tunnel:
     cdef public int _code
     cdef public double _dismissed_at
     cdef public bint _interrupted
+    cdef public RouteMeter meter
+    cdef public long long _told_up
+    cdef public long long _told_down
 
     cpdef follow_frames(self, bytes up, bytes down)
     cpdef dismiss(self, int code)
     cpdef interrupt(self)
+    cpdef _count(self, RouteMeter meter)
     cpdef _wake(self)
     cpdef bint _has_parted(self) except -1
     cpdef double _until(self)

@@ -11,6 +11,7 @@ from webqx_supervisor.model.link import HandedTunnel
 from webqx_supervisor.net.channel import PIECE, RUN, Broken, Channel, Stalled
 from webqx_supervisor.net.pipe import Pipe, open_pipe
 from webqx_supervisor.net.reactor import DeadlinePassed, Reactor, Task
+from webqx_supervisor.proxy.meters import RouteMeter
 
 _BULK = 16 * 1024
 """Octets that came at once, from which the kernel moves the next ones by itself."""
@@ -152,8 +153,11 @@ class Tunnel:
         "_reactor",
         "_seconds",
         "_task",
+        "_told_down",
+        "_told_up",
         "_up",
         "_upstream",
+        "meter",
     )
 
     def __init__(
@@ -169,6 +173,10 @@ class Tunnel:
         self._code = 0
         self._dismissed_at = 0.0
         self._interrupted = False
+        self.meter: RouteMeter | None = None
+        """Counts what is carried, while it is carried."""
+        self._told_up = 0
+        self._told_down = 0
 
     def follow_frames(self, up: bytes, down: bytes) -> None:
         """Take both directions for WebSocket frames; `up` and `down` have been carried before."""
@@ -219,6 +227,8 @@ class Tunnel:
             while True:
                 up.carry(self._reactor.now)
                 down.carry(self._reactor.now)
+                if self.meter is not None:
+                    self._count(self.meter)
                 if (up.over and down.over) or (self._code and self._has_parted()):
                     return False
                 if self._interrupted and up.is_clean() and down.is_clean():
@@ -228,8 +238,15 @@ class Tunnel:
                 else:
                     await self._wait()
         finally:
+            if self.meter is not None:
+                self._count(self.meter)
             up.end()
             down.end()
+
+    def _count(self, meter: RouteMeter) -> None:
+        up, down = self._up.moved, self._down.moved
+        meter.carried(up - self._told_up, down - self._told_down)
+        self._told_up, self._told_down = up, down
 
     def _wake(self) -> None:
         if self._task is not None:

@@ -14,5 +14,6 @@ cdef class Upload:
     cdef public long long _payload
 
     cpdef bound(self, long long most)
+    cpdef long long received(self)
     cpdef bytes _take(self, bytes data)
     cpdef _forget(self)

@@ -42,6 +42,10 @@ class Upload:
             self.finished = False  # whoever sends so much may send on: the connection ends
             raise _too_large(most)
 
+    def received(self) -> int:
+        """Return how many octets of the body have come."""
+        return self._payload if self._decoder is not None else max(self._length, 0) - self._left
+
     async def run(self, upstream: Channel, seconds: float) -> None:
         """Carry what is left; return early if the upstream breaks, for it may have answered.
 

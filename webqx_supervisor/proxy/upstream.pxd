@@ -1,6 +1,7 @@
 from webqx_supervisor.net.channel cimport Channel
 from webqx_supervisor.net.reactor cimport Reactor
 from webqx_supervisor.proxy.guard cimport Guard
+from webqx_supervisor.proxy.meters cimport WorkerMeter
 from webqx_supervisor.proxy.pool cimport Pool
 from webqx_supervisor.proxy.silence cimport Silence
 
@@ -14,6 +15,7 @@ cdef class LiveUpstream:
     cdef public bint remote
     cdef public long long in_flight
     cdef public long long answered
+    cdef public WorkerMeter meter
     cdef public Pool pool
     cdef public object seed
     cdef public Silence silence

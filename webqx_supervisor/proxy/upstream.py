@@ -8,6 +8,7 @@ from webqx_supervisor.net.channel import Channel
 from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.net.tally import Tally
 from webqx_supervisor.proxy.guard import Guard
+from webqx_supervisor.proxy.meters import WorkerMeter
 from webqx_supervisor.proxy.pool import Pool
 from webqx_supervisor.proxy.silence import Silence, Watch
 
@@ -43,6 +44,7 @@ class LiveUpstream:
         "host",
         "id",
         "in_flight",
+        "meter",
         "pool",
         "port",
         "ready_at",
@@ -66,6 +68,8 @@ class LiveUpstream:
         """What it has read cannot be known here."""
         self.in_flight = 0
         self.answered = 0
+        self.meter: WorkerMeter | None = None
+        """Counts what it answers."""
         self.pool = Pool(reactor)
         self.silence = Silence(watch)
         # The worker's place in its service, not its process: a successor gets the same clients.

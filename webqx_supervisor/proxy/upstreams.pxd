@@ -6,6 +6,7 @@ from webqx_supervisor.proxy.upstream cimport LiveUpstream
 cdef class Upstreams:
     cdef public Reactor _reactor
     cdef public object _idle
+    cdef public object _meters
     cdef public object _moved
     cdef public object _seed
     cdef public object _tally

@@ -11,6 +11,7 @@ from webqx_supervisor.net.tally import Grid, Tally
 from webqx_supervisor.proxy.group import Group
 from webqx_supervisor.proxy.guard import Moved, guarded
 from webqx_supervisor.proxy.line import Line
+from webqx_supervisor.proxy.meters import Meters
 from webqx_supervisor.proxy.queuewatch import QueueWatch
 from webqx_supervisor.proxy.silence import Watch
 from webqx_supervisor.proxy.upstream import LiveUpstream
@@ -24,7 +25,7 @@ class Upstreams:
     differ from proxy to proxy.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - whom it tells what, one by one
         self,
         reactor: Reactor,
         idle: Callable[[str], None],
@@ -32,7 +33,9 @@ class Upstreams:
         seed: int = 0,
         moved: Moved = lambda *_: None,
         queued: Callable[[tuple[str, ...]], None] = lambda _: None,
+        meters: Meters | None = None,
     ) -> None:
+        self._meters = meters or Meters()
         self._reactor = reactor
         self._idle = idle
         self._moved = moved
@@ -113,10 +116,12 @@ class Upstreams:
             own = self._groups[group.service] = Group(
                 self._reactor, group.service, self._seed, self._queue_watch
             )
+        own.meter = self._meters.queue(group.service)
         for upstream in group.upstreams:
             live = known.get(upstream.id)
             if live is None:
                 live = LiveUpstream(self._reactor, upstream, self._watch)
+            live.meter = self._meters.worker(live.id)
             live.pool.apply(group.forwarding)
             live.apply(upstream, self._tally)
             live.silence.hang_timeout = group.hang_timeout

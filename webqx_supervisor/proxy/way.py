@@ -5,6 +5,7 @@ from typing import Any
 
 from webqx_supervisor.core.networks import Networks
 from webqx_supervisor.model.gateway import Route
+from webqx_supervisor.proxy.meters import RouteMeter
 
 Ask = Callable[[Any], Awaitable[None] | None]
 """A filter: lets an Exchange pass, changed or not; raises Refused, or Settled with the answer.
@@ -30,6 +31,7 @@ class Way:
         "end",
         "filters",
         "lines",
+        "meter",
         "plain",
         "response_timeout",
         "retry",
@@ -55,5 +57,7 @@ class Way:
         self.lines = lines
         self.strip = strip
         self.end = end
+        self.meter: RouteMeter | None = None
+        """Counts what comes of the requests."""
         self.allowed: Networks | None = None
         self.plain = not filters and carry is None

@@ -33,6 +33,8 @@ def row(name, state="RUNNING", **more):
         "instances": 2,
         "reason": "",
         "rates": (1.0, 2.0, 4.0),
+        "p99": 0.04,
+        "errors": 0.5,
     }
     return Row(**{**shown, **more})
 
@@ -52,8 +54,8 @@ def drawn(screen, width=80, height=24, **more):
 def test_80_columns_show_everything():
     lines = drawn(SCREEN)
     assert lines[0].startswith("clinic  up 1m05s  1 services, all well  4.0 req/s  7 connections")
-    assert " ".join(lines[1].split()) == "NAME STATE UP/PID RPS FLIGHT RST CPU MEM REQ/S"
-    assert lines[2].split()[:8] == ["api", "RUNNING", "2/2", "4.0", "9", "2", "12%", "47.7M"]
+    assert " ".join(lines[1].split()) == "NAME STATE UP/PID RPS P99 5XX FLY RST CPU MEM REQ/S"
+    assert lines[2].split()[:8] == ["api", "RUNNING", "2/2", "4.0", "40ms", "0.5", "9", "2"]
     assert lines[4].split()[:2] == ["api:2", "FATAL"]
     assert lines[5].startswith("logs of api ")
     assert [line.strip() for line in lines[6:8]] == ["a", "b"]
@@ -80,7 +82,7 @@ def test_it_fills_the_terminal_whatever_its_size(width, height, rows, pane, kind
 @pytest.mark.parametrize(
     ("width", "titles"),
     [
-        (60, "NAME STATE UP/PID RPS FLIGHT RST CPU MEM"),
+        (60, "NAME STATE UP/PID RPS P99 5XX CPU MEM"),
         (40, "NAME STATE RPS CPU MEM"),
         (20, "NAME STATE"),
     ],

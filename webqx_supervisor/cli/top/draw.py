@@ -20,12 +20,14 @@ PLAIN_BARS = "_.-:=+*#"
 _AROUND = 4
 """Lines that are always there: daemon, titles, rule and keys."""
 WIDTHS: Mapping[str, int] = MappingProxyType(
-    {"STATE": 9, "UP/PID": 7, "RPS": 6, "FLIGHT": 6, "RST": 4, "CPU": 5, "MEM": 6}
+    {"STATE": 9, "UP/PID": 7, "RPS": 5, "P99": 5, "5XX": 4, "FLY": 4, "RST": 4, "CPU": 5, "MEM": 6}
 )
 """The columns between name and graph, from left to right."""
-_BY_WORTH = ("STATE", "RPS", "CPU", "MEM", "UP/PID", "FLIGHT", "RST")
+_BY_WORTH = ("STATE", "RPS", "CPU", "MEM", "P99", "5XX", "UP/PID", "FLY", "RST")
 """Which of them a narrow terminal shows first."""
 _LEFT = ("STATE", "UP/PID")
+SLOW = 1.0
+"""s from which a p99 is coloured."""
 LONGEST_NAME = 24
 SHORTEST_GRAPH, LONGEST_GRAPH = 5, 60
 
@@ -119,7 +121,11 @@ def _cells(row: Row) -> dict[str, Text]:
         "STATE": Text(row.state, color),
         "UP/PID": Text(row.detail),
         "RPS": Text("-" if row.rate is None else _number(row.rate)),
-        "FLIGHT": Text(str(row.in_flight)),
+        "P99": Text(_time(row.p99), "yellow" if row.p99 and row.p99 >= SLOW else ""),
+        "5XX": Text(
+            "-" if row.errors is None else _number(row.errors), "red" if row.errors else ""
+        ),
+        "FLY": Text(str(row.in_flight)),
         "RST": Text(str(row.restarts)),
         "CPU": Text(f"{row.cpu_percent:.0f}%"),
         "MEM": Text(size(row.rss_bytes)),
@@ -171,6 +177,12 @@ def _line(text: Text | str, style: str = "") -> Text:
     line = Text(text, style) if isinstance(text, str) else text
     line.no_wrap, line.overflow = True, "ellipsis"
     return line
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"{seconds * 1000:.0f}ms" if seconds < 1 else f"{seconds:.1f}s"
 
 
 def _number(rate: float) -> str:

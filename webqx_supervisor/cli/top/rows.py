@@ -28,6 +28,10 @@ class Row:
     restarts: int
     instances: int
     reason: str
+    p99: float | None = None
+    """s, of a service in the last 10 s."""
+    errors: float | None = None
+    """Answers with a status from 500 up, a second, in the same time."""
     rates: tuple[float, ...] = ()
 
     @property
@@ -86,7 +90,7 @@ class Rates:
 
 
 def _service_row(service: Mapping[str, Any], rates: tuple[float, ...]) -> Row:
-    workers = service["workers"]
+    workers, latest = service["workers"], service.get("latest") or {}
     up = sum(worker["state"] == "RUNNING" and worker["healthy"] for worker in workers)
     return Row(
         name=service["name"],
@@ -101,6 +105,8 @@ def _service_row(service: Mapping[str, Any], rates: tuple[float, ...]) -> Row:
         restarts=sum(worker["restarts"] for worker in workers),
         instances=service["instances"],
         reason=next((worker["reason"] for worker in workers if worker.get("reason")), ""),
+        p99=latest.get("p99"),
+        errors=latest["errors"] / latest["span"] if latest.get("span") else None,
         rates=rates,
     )
 

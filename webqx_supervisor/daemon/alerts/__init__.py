@@ -3,9 +3,10 @@
 facts: what holds now · watch: has it looked at and told · tell: reaches a receiver.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from webqx_supervisor.config.places import Places
+from webqx_supervisor.core.slo import Standing
 from webqx_supervisor.daemon.alerts.facts import World, findings
 from webqx_supervisor.daemon.alerts.watch import AlertWatch
 from webqx_supervisor.daemon.registry import Registry
@@ -16,11 +17,15 @@ from webqx_supervisor.model.link import Count
 def watch_over(
     services: Services,
     counts: Callable[[], Awaitable[tuple[Count, ...] | None]],
+    standings: Callable[[], Mapping[str, tuple[Standing, ...]]],
     registry: Registry,
     places: Places,
 ) -> AlertWatch:
-    """Return the watch over these services; `counts` asks all proxies for their figures."""
-    world = World(services, places.state_dir)
+    """Return the watch over these services.
+
+    `counts` asks all proxies for their figures, `standings` says how the objectives stand.
+    """
+    world = World(services, places.state_dir, standings)
 
     async def sample() -> None:
         world.counts = await counts() or world.counts

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from webqx_supervisor.core.alerting.alarms import Finding
+from webqx_supervisor.core.slo import Standing
 from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.supervisor import Supervisor
-from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.alerts import Condition, Rule
 from webqx_supervisor.model.link import Count
 from webqx_supervisor.model.resilience import BreakerState
-from webqx_supervisor.model.service import Kind
 from webqx_supervisor.model.status import WorkerState
 
 SAMPLED = (Condition.MEMORY, Condition.DISK, Condition.CERTIFICATE, Condition.BREAKER_OPEN)
@@ -31,6 +30,8 @@ class World:
 
     services: Services
     folder: Path
+    standings: Callable[[], Mapping[str, tuple[Standing, ...]]]
+    """How the objectives of each service stand."""
     counts: tuple[Count, ...] = ()
     memory: Mapping[int, int] = field(default_factory=dict)
 
@@ -58,15 +59,8 @@ def _chosen(rule: Rule, world: World) -> Iterator[Supervisor]:
 
 def _down(rule: Rule, world: World) -> Iterator[tuple[str, str]]:
     for supervisor in _chosen(rule, world):
-        service = supervisor.service
-        if supervisor.stopped or not supervisor.wanted or service.kind is Kind.TASK:
-            continue
-        if not any(_up(worker) for worker in supervisor.everyone):
-            yield service.name, supervisor.reason or f"it is {supervisor.state}"
-
-
-def _up(worker: Worker) -> bool:
-    return worker.state is WorkerState.RUNNING and worker.healthy
+        if supervisor.up is False:
+            yield supervisor.service.name, supervisor.reason or f"it is {supervisor.state}"
 
 
 def _crash_loop(rule: Rule, world: World) -> Iterator[tuple[str, str]]:
@@ -132,6 +126,14 @@ def _end_of(file: Path) -> float | None:
         return None
 
 
+def _burn_rate(rule: Rule, world: World) -> Iterator[tuple[str, str]]:
+    for supervisor in _chosen(rule, world):
+        name = supervisor.service.name
+        for standing in world.standings().get(name, ()):
+            if standing.alarm:
+                yield name, standing.alarm
+
+
 def _size(octets: float) -> str:
     return f"{octets / 2**20:.0f} MB"
 
@@ -144,4 +146,5 @@ _LOOKS: dict[Condition, Callable[[Rule, World], Iterator[tuple[str, str]]]] = {
     Condition.MEMORY: _memory,
     Condition.DISK: _disk,
     Condition.CERTIFICATE: _certificate,
+    Condition.BURN_RATE: _burn_rate,
 }

@@ -12,7 +12,7 @@ from webqx_supervisor.daemon.dashboard.sessions import LIFE, Sessions
 COOKIE = "webqx-sv"
 API = "/api"
 LIVE = f"{API}/live"
-LOOKS = ("/status", "/describe", "/events", "/logs", "/why")
+LOOKS = ("/status", "/describe", "/events", "/logs", "/why", "/history", "/slo", "/alerts")
 """Verbs of the control API that a page may ask."""
 ORDERS = ("/start", "/stop", "/restart", "/reload", "/scale", "/pause", "/resume")
 """Those that it may give, for what it names: no name could mean everything."""

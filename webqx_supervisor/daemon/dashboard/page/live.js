@@ -51,6 +51,9 @@ function point(at, service, old, elapsed) {
   return {
     at,
     rate: old && elapsed > 0 ? added(service, old) / elapsed : null,
+    errors: service.latest ? service.latest.errors / service.latest.span : null,
+    p50: service.latest?.p50 ?? null,
+    p99: service.latest?.p99 ?? null,
     inFlight: sum("in_flight"),
     cpu: sum("cpu_percent"),
     memory: sum("rss_bytes"),

@@ -3,9 +3,9 @@
 import { el, put, say, spark } from "/dom.js";
 import { follow } from "/live.js";
 import { order } from "/orders.js";
-import { bytes, count, percent } from "/words.js";
+import { bytes, count, milliseconds, percent } from "/words.js";
 
-const TITLES = ["Service", "State", "Workers", "Requests/s", "In flight", "CPU", "Memory", "Last minutes", ""];
+const TITLES = ["Service", "State", "Workers", "Requests/s", "p99", "5xx/s", "In flight", "CPU", "Memory", "Last minutes", ""];
 
 /** Show the overview in `main`; returns what ends it. */
 export function overview(main) {
@@ -41,10 +41,13 @@ class Row {
     put(this.cells[1], badge(service.state));
     put(this.cells[2], dots(service.workers), ` ${up}/${service.instances}`);
     say(this.cells[3], latest?.rate === null || !latest ? "–" : count(latest.rate));
-    say(this.cells[4], String(latest?.inFlight ?? 0));
-    say(this.cells[5], percent(latest?.cpu ?? 0));
-    say(this.cells[6], bytes(latest?.memory ?? 0));
-    this.cells[7].replaceChildren(spark(points.slice(-180).map((each) => each.rate ?? 0)));
+    say(this.cells[4], milliseconds(latest?.p99));
+    say(this.cells[5], latest?.errors === null || !latest ? "–" : count(latest.errors));
+    this.cells[5].className = latest?.errors ? "red" : "";
+    say(this.cells[6], String(latest?.inFlight ?? 0));
+    say(this.cells[7], percent(latest?.cpu ?? 0));
+    say(this.cells[8], bytes(latest?.memory ?? 0));
+    this.cells[9].replaceChildren(spark(points.slice(-180).map((each) => each.rate ?? 0)));
     this.element.className = good(service.state) ? "" : "ill";
   }
 }

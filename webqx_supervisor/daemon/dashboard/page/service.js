@@ -4,11 +4,14 @@ import { Chart } from "/charts.js";
 import { el, put, say } from "/dom.js";
 import { follow, world } from "/live.js";
 import { logs } from "/logs.js";
+import { past } from "/past.js";
 import { ask, order } from "/orders.js";
 import { badge } from "/overview.js";
-import { bytes, clock, count, duration, moment, percent } from "/words.js";
+import { bytes, clock, count, duration, milliseconds, moment, percent } from "/words.js";
 
 const TITLES = ["Worker", "State", "Pid", "Port", "Up", "Restarts", "CPU", "Memory", "In flight", "Requests", ""];
+const RANGES = [["15 minutes", 900], ["24 hours", 86400], ["30 days", 2592000]];
+const FRESH = 60; // s after which a longer past is asked for again
 const TABS = ["Logs", "Events", "Deaths"];
 
 /** Show a service in `main`; returns what ends it. */
@@ -43,10 +46,17 @@ class View {
     const head = el("thead", {}, el("tr", {}, TITLES.map((title) => el("th", { scope: "col" }, title))));
     const figures = [0, 1, 2, 3].map(() => el("div", { class: "chart" }));
     this.tabs = TABS.map((title) => el("button", { type: "button", role: "tab", "aria-controls": "panel", onclick: () => this.open(title), onkeydown: (event) => this.move(event, title) }, title));
+    this.range = RANGES[0][1];
+    this.before = [];
+    this.beforeAt = 0;
+    const ranges = el("select", { "aria-label": "How far back", onchange: (event) => this.look(Number(event.target.value)) }, RANGES.map(([text, seconds]) => el("option", { value: seconds }, text)));
+    this.slo = el("dl", { class: "slo" });
     main.replaceChildren(
       el("nav", { "aria-label": "Back" }, el("a", { href: "#/" }, "← all services")),
       el("div", { class: "title" }, el("h2", {}, name), this.state, buttons),
       this.reason,
+      this.slo,
+      el("div", { class: "tools" }, el("label", {}, "Last ", ranges)),
       el("div", { class: "charts" }, figures),
       el("h3", {}, "Workers"),
       el("table", { class: "cards" }, head, this.body),
@@ -54,12 +64,40 @@ class View {
       this.panel,
     );
     this.charts = [
-      new Chart(figures[0], "Requests per second", [["requests/s", "rate"]], count),
-      new Chart(figures[1], "In flight", [["in flight", "inFlight"]], count),
+      new Chart(figures[0], "Requests per second", [["all", "rate"], ["5xx", "errors"]], count),
+      new Chart(figures[1], "Time of an answer", [["p50", "p50"], ["p99", "p99"]], milliseconds, 0.001),
       new Chart(figures[2], "CPU", [["CPU", "cpu"]], percent),
       new Chart(figures[3], "Memory", [["memory", "memory"]], bytes),
     ];
     this.open("Logs");
+    this.look(this.range);
+    this.judge();
+  }
+
+  async look(range) {
+    this.range = range;
+    this.beforeAt = world.at;
+    this.before = await past(this.name, range).catch(() => []);
+    this.draw(world.points.get(this.name) ?? []);
+  }
+
+  draw(live) {
+    const first = live.at(0)?.at ?? Infinity;
+    const short = this.range === RANGES[0][1];
+    const since = (live.at(-1)?.at ?? 0) - this.range;
+    const points = short ? [...this.before.filter((each) => each.at < first), ...live].filter((each) => each.at > since) : this.before;
+    for (const chart of this.charts) chart.show(points);
+    if (!short && world.at - this.beforeAt > FRESH) this.look(this.range);
+  }
+
+  async judge() {
+    const { services } = await ask("/api/slo").catch(() => ({ services: [] }));
+    const mine = services.find((each) => each.name === this.name)?.objectives ?? [];
+    const share = (each) => (each === null ? "unknown" : `${Number((100 * each).toPrecision(6))} %`);
+    put(this.slo, mine.flatMap((each) => [
+      el("dt", {}, `${each.objective}, wanted ${share(each.target)}`),
+      el("dd", { class: each.budget_left !== null && each.budget_left <= 0 ? "red" : "" }, `${share(each.reached)} reached, ${each.budget_left === null ? "unknown" : percent(100 * each.budget_left)} of the error budget left`),
+    ]));
   }
 
   show({ status, points, events }) {
@@ -76,7 +114,7 @@ class View {
     say(this.toggle, this.stopped ? "Start" : "Stop");
     say(this.reason, service.workers.map((worker) => worker.reason).find(Boolean) ?? "");
     put(this.body, service.workers.map((worker) => this.row(worker)));
-    for (const chart of this.charts) chart.show(points.get(this.name) ?? []);
+    this.draw(points.get(this.name) ?? []);
     if (this.tab === "Events") this.events(events);
     const deaths = events.filter((each) => each.service === this.name && each.kind === "exited").length;
     if (this.tab === "Deaths" && deaths !== this.deathsSeen) this.deaths(deaths);
