@@ -38,6 +38,10 @@ class FakeDaemon:
     def shut_down(self):
         self.registry.tell("shut_down", "")
 
+    def activate(self, profiles):
+        if profiles:
+            self.registry.tell("activated", ", ".join(profiles))
+
     def pulse(self):
         return Pulse(7, "1.0", kept=True, renewing=False)
 

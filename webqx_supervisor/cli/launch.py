@@ -31,13 +31,18 @@ LAST_WORDS = 20
 
 
 def ensure(
-    places: Places, config: Config, only: Sequence[str] = (), *, keeper: Path = KEEPER
+    places: Places,
+    config: Config,
+    only: Sequence[str] = (),
+    profiles: Sequence[str] = (),
+    *,
+    keeper: Path = KEEPER,
 ) -> bool:
     """Have a daemon that answers; return whether this call started it, for `config`.
 
     A daemon about to leave is waited for, one that is coming up as well. `only` names the
-    services to start with; none: all. Raises WebqxError when no daemon answers within
-    START_DEADLINE.
+    services to start with; none: all that have no profile, or one of `profiles`. Raises WebqxError
+    when no daemon answers within START_DEADLINE.
     """
     prepare(places)
     deadline = time.monotonic() + START_DEADLINE
@@ -45,7 +50,7 @@ def ensure(
         lock = _try_lock(places)
         if lock is not None:
             try:
-                _leave_word(places, config, only)
+                _leave_word(places, wanted.Wanted(config, tuple(only), tuple(profiles)))
                 _start(places, keeper, lock, deadline)
             finally:
                 os.close(lock)
@@ -60,14 +65,19 @@ def ensure(
 
 
 def foreground(
-    places: Places, config: Config, only: Sequence[str] = (), *, keeper: Path = KEEPER
+    places: Places,
+    config: Config,
+    only: Sequence[str] = (),
+    profiles: Sequence[str] = (),
+    *,
+    keeper: Path = KEEPER,
 ) -> NoReturn:
     """Become the keeper; under systemd, which is a keeper itself, become the daemon."""
     prepare(places)
     lock = _own_lock(places)
     if lock is None:
         raise WebqxError(f"it runs already: {places.file}")
-    _leave_word(places, config, only)
+    _leave_word(places, wanted.Wanted(config, tuple(only), tuple(profiles)))
     if "NOTIFY_SOCKET" in os.environ:
         _become_daemon(places, lock)
     os.set_inheritable(lock, True)
@@ -160,8 +170,8 @@ def _own_lock(places: Places) -> int | None:
     return _try_lock(places)
 
 
-def _leave_word(places: Places, config: Config, only: Sequence[str]) -> None:
-    wanted.write(places.wanted, wanted.Wanted(config, tuple(only)))
+def _leave_word(places: Places, asked: wanted.Wanted) -> None:
+    wanted.write(places.wanted, asked)
     remember(places)
 
 

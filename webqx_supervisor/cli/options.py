@@ -43,7 +43,7 @@ file_option = click.option(
     help="The services.toml; ./services.toml by default.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and only JSON.")
-services_argument = click.argument("services", nargs=-1, metavar="[SERVICE]...")
+services_argument = click.argument("services", nargs=-1, metavar="[SERVICE|GROUP|GLOB]...")
 
 
 def call(file: Path, method: str, path: str, body: Any = None) -> Any:

@@ -5,6 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 
 from webqx_supervisor.config.addresses import collide, port_of
+from webqx_supervisor.config.belonging_clashes import belonging_clashes
 from webqx_supervisor.config.clients import distrust
 from webqx_supervisor.config.explain import Complaint
 from webqx_supervisor.config.fields import resolved
@@ -33,6 +34,7 @@ def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complai
     yield from _twice_named(document)
     yield from _dependencies(document.services, names.services)
     yield from life_clashes(document.services)
+    yield from belonging_clashes(document.services, names.services)
     yield from route_clashes(document, names, {path[1]: entry for path, entry in listeners})
     yield from _balances(document, {path[1]: entry for path, entry in listeners})
 

@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from webqx_supervisor.config import fields, resilience_fields, units
+from webqx_supervisor.config.belonging import Belonging
 from webqx_supervisor.config.clients import Trust
 from webqx_supervisor.config.filters import Filters
 from webqx_supervisor.config.forwarding import Balance, Forward
@@ -268,7 +269,7 @@ class Program(Section):
     )
 
 
-class Service(Filters, Resilience, Life, Program):
+class Service(Filters, Resilience, Belonging, Life, Program):
     """One program, as many workers of it as wanted, on sequential ports; or where it is remote."""
 
     model_config = ConfigDict(json_schema_extra=resilience_fields.command_or_remote)

@@ -147,6 +147,8 @@ class _Services:
             hooks=life.hooks(entry),
             watch=self._watch(name, entry.watch),
             remote=entry.remote,
+            groups=entry.group,
+            profiles=entry.profiles,
         )
 
     def proxies(self, wanted: int | str) -> int:

@@ -1,4 +1,7 @@
-"""What can be asked of the daemon: one row per command, the reference of the control API."""
+"""What can be asked of the daemon: one row per command, the reference of the control API.
+
+Wherever services are named, groups and globs (`api-*`) are good as well, but for `scale`.
+"""
 
 from dataclasses import dataclass
 
@@ -20,13 +23,20 @@ class Command:
 
 COMMANDS = (
     Command("ping", "GET", "/ping", "Say the daemon's pid and version, and whether it is kept."),
-    Command("status", "GET", "/status", "Show every service, worker and proxy as they are now."),
+    Command(
+        "status",
+        "GET",
+        "/status",
+        "Show every service, worker and proxy as they are now; of services `api,web` if named.",
+        query=("services?",),
+    ),
     Command(
         "start",
         "POST",
         "/start",
-        "Start services (none named: all) and wait until they are ready or have failed.",
-        body=("services?",),
+        "Start services (none named: all but those that only a profile which is not active wants) "
+        "and wait until they are ready or have failed; `profiles` are active from now on.",
+        body=("services?", "profiles?"),
     ),
     Command(
         "stop",
@@ -92,22 +102,25 @@ COMMANDS = (
         "describe",
         "GET",
         "/describe",
-        "Show a service whole: what is wanted, what is seen, what happened.",
+        "Show a service whole: what is wanted, what is seen, what happened. Of a group or a glob: "
+        "a list, `services`.",
         query=("service",),
     ),
     Command(
         "why",
         "GET",
         "/why",
-        "Show why workers of a service, or one worker such as api:1, died; and what is refused.",
+        "Show why workers of a service, or one worker such as api:1, died; and what is refused. "
+        "Of a group or a glob: a list, `services`.",
         query=("worker",),
     ),
     Command(
         "events",
         "GET",
         "/events",
-        "List the last n events; with follow=1 go on as server-sent events.",
-        query=("n?", "follow?"),
+        "List the last n events, of services `api,web` if named; with follow=1 go on as "
+        "server-sent events.",
+        query=("services?", "n?", "follow?"),
     ),
 )
 

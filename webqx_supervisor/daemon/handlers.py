@@ -2,12 +2,14 @@
 
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
 from webqx_supervisor.control.server import Call, Reply, Stream
+from webqx_supervisor.core import selection
 from webqx_supervisor.core.reconcile import Change, resolve_instances
 from webqx_supervisor.daemon.evidence import ASKED, Evidence
 from webqx_supervisor.daemon.logs import LogReader
@@ -18,7 +20,9 @@ from webqx_supervisor.daemon.status import Survey
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.model.codec import from_plain, to_plain
 from webqx_supervisor.model.errors import NoSuchService, UsageError
+from webqx_supervisor.model.events import Event
 from webqx_supervisor.model.gateway import Pause
+from webqx_supervisor.model.status import ServiceStatus
 
 LINES = 100
 DESCRIBED_EVENTS = 20
@@ -48,6 +52,9 @@ class Whole(Protocol):
 
     def pulse(self) -> Pulse:
         """Say how it is."""
+
+    def activate(self, profiles: Sequence[str]) -> None:
+        """Have these profiles active as well."""
 
     pauses: Pauses
 
@@ -102,62 +109,84 @@ class Handlers:
     async def _ping(self, _: Call) -> Reply:
         return Reply(to_plain(self._whole.pulse()))
 
-    async def _status(self, _: Call) -> Reply:
-        return Reply(to_plain(await self._survey.take()))
+    async def _status(self, call: Call) -> Reply:
+        supervisors = self._services.named(_listed(call, "services"))
+        return Reply(to_plain(await self._survey.take(supervisors)))
 
     async def _describe(self, call: Call) -> Reply:
-        status = await self._survey.take()
-        (supervisor,) = self._services.named([call.query.get("service", "")])
-        name = supervisor.service.name
+        word = call.query.get("service", "")
+        supervisors = self._services.named([word])
+        status = await self._survey.take(supervisors)
+        rows = [self._description(*each) for each in zip(supervisors, status.services, strict=True)]
+        return _one_or_several(word, supervisors, rows)
+
+    def _description(self, supervisor: Supervisor, status: ServiceStatus) -> dict[str, Any]:
         service = to_plain(supervisor.service)
         # The values may be secrets; the names are what one looks for.
         service["env"] = [variable for variable, _ in supervisor.service.env]
-        events = [event for event in self._registry.events() if event.service == name]
-        return Reply(
-            {
-                "service": service,
-                "status": next(to_plain(s) for s in status.services if s.name == name),
-                "events": to_plain(events[-DESCRIBED_EVENTS:]),
-            }
-        )
+        events = self._events_of([supervisor.service.name])
+        return {
+            "service": service,
+            "status": to_plain(status),
+            "events": to_plain(events[-DESCRIBED_EVENTS:]),
+        }
 
     async def _why(self, call: Call) -> Reply:
-        name, _, number = call.query.get("worker", "").partition(":")
-        (supervisor,) = self._services.named([name])
-        if number and not number.isdecimal():
-            raise UsageError(f"{name}:{number} is no worker; write it as {name}:1")
-        instance = int(number) if number else None
-        workers = [each for each in supervisor.everyone if instance in (None, each.instance)]
-        deaths = self._evidence.deaths(name, instance)
-        if instance is not None and not workers and not deaths:
-            raise NoSuchService(f"{name} has no worker {number}, and had none that died")
-        return Reply(
-            {
-                "service": name,
-                "instance": instance,
-                "state": supervisor.state,
-                "workers": [
-                    {"instance": each.instance, "state": each.state, "reason": each.reason}
-                    for each in workers
-                ],
-                "deaths": to_plain(deaths),
-                "quarantined": to_plain(self._evidence.quarantined(name)),
-            }
-        )
+        name, instance = selection.worker(call.query.get("worker", ""))
+        supervisors = [each for each in self._services.named([name]) if self._knows(each, instance)]
+        if not supervisors:
+            raise NoSuchService(f"{name} has no worker {instance}, and had none that died")
+        rows = [self._reasons(supervisor, instance) for supervisor in supervisors]
+        return _one_or_several(name, supervisors, rows)
+
+    def _knows(self, supervisor: Supervisor, instance: int | None) -> bool:
+        """Say whether there is, or was, such a worker."""
+        there = any(each.instance == instance for each in supervisor.everyone)
+        name = supervisor.service.name
+        return instance is None or there or bool(self._evidence.deaths(name, instance))
+
+    def _reasons(self, supervisor: Supervisor, instance: int | None) -> dict[str, Any]:
+        name = supervisor.service.name
+        return {
+            "service": name,
+            "instance": instance,
+            "state": supervisor.state,
+            "workers": [
+                {"instance": each.instance, "state": each.state, "reason": each.reason}
+                for each in supervisor.everyone
+                if instance in (None, each.instance)
+            ],
+            "deaths": to_plain(self._evidence.deaths(name, instance)),
+            "quarantined": to_plain(self._evidence.quarantined(name)),
+        }
 
     async def _events(self, call: Call) -> Reply | Stream:
-        since = max(0, self._registry.told - _number(call, "n", LINES))
+        words, last = _listed(call, "services"), _number(call, "n", LINES)
+        names = [each.service.name for each in self._services.named(words)] if words else []
+        first = self._events_of(names)[-last:] if last else []
         if "follow" in call.query:
-            return Stream("text/event-stream", self._event_stream(since))
-        return Reply({"events": to_plain(self._registry.events(since))})
+            return Stream(
+                "text/event-stream", self._event_stream(words, first, self._registry.told)
+            )
+        return Reply({"events": to_plain(first)})
 
-    async def _event_stream(self, since: int) -> AsyncIterator[bytes]:
+    def _events_of(self, names: Collection[str], since: int = 0) -> list[Event]:
+        """Return the events of these services; without names those of all and of the daemon."""
+        events = self._registry.events(since)
+        return [event for event in events if event.service in names] if names else events
+
+    async def _event_stream(
+        self, words: list[str], events: list[Event], since: int
+    ) -> AsyncIterator[bytes]:
+        names: list[str] = []
         while True:
-            events, since = self._registry.events(since), self._registry.told
             if events:
                 yield b"".join(b"data: " + _json(to_plain(event)) + b"\n\n" for event in events)
-            else:
+            while since == self._registry.told:
                 await self._registry.next_change()
+            with suppress(NoSuchService):  # the last of them has been removed since
+                names = [each.service.name for each in self._services.named(words)] if words else []
+            events, since = self._events_of(names, since), self._registry.told
 
     async def _show_logs(self, call: Call) -> Stream:
         n, which = _number(call, "n", LINES), call.query.get("worker", "")
@@ -169,28 +198,33 @@ class Handlers:
         return Reply({"workers": self._logs.workers(call.query.get("worker", ""))})
 
     async def _start(self, call: Call) -> Reply:
-        fresh = bool(_body(call, "services", "fresh").get("fresh", False))
-        supervisors = self._named(call, "start")
+        body = _body(call, "services", "fresh", "profiles")
+        fresh = bool(body.get("fresh", False))
+        words, profiles = _texts(body, "services"), _texts(body, "profiles")
+        self._services.named(words)  # what cannot be done is refused before anything is
+        self._whole.activate(profiles)
+        supervisors = self._told("start", self._services.to_start(words))
         self._services.try_listeners_again()
         # In a daemon that this very command has started, what has ended by now has had its start.
         await self._services.each(supervisors, partial(Supervisor.start, by_hand=not fresh))
         return await self._settled(supervisors)
 
     async def _stop(self, call: Call) -> Reply:
-        supervisors = self._named(call, "stop")
+        words = _words(call)
+        supervisors = self._told("stop", self._services.named(words))
         names = [supervisor.service.name for supervisor in supervisors]
-        if not _names(call):
+        if not words:
             return Reply({"stopped": names, "daemon": True}, after=self._whole.shut_down)
         await self._services.stop(supervisors)
         return Reply({"stopped": names, "daemon": False, "remote": _remote(supervisors)})
 
     async def _restart(self, call: Call) -> Reply:
-        supervisors = self._named(call, "restart")
+        supervisors = self._told("restart", self._services.to_start(_words(call)))
         await self._services.restart(supervisors)
         return await self._settled(supervisors)
 
     async def _reload(self, call: Call) -> Reply:
-        supervisors = self._named(call, "reload")
+        supervisors = self._told("reload", self._services.to_start(_words(call)))
         remote = _remote(supervisors)
         supervisors = [each for each in supervisors if each.service.name not in remote]
         failures = await self._services.reload(supervisors)
@@ -201,7 +235,7 @@ class Handlers:
 
     async def _scale(self, call: Call) -> Reply:
         body = _body(call, "service", "instances")
-        (supervisor,) = self._services.named([str(body.get("service", ""))])
+        supervisor = self._services.one(str(body.get("service", "")))
         if supervisor.service.remote:
             name = supervisor.service.name
             raise UsageError(f"{name} is remote: it has the addresses that services.toml names")
@@ -247,9 +281,8 @@ class Handlers:
         await self._whole.in_force()
         return Reply({"name": name, "was_paused": was_paused})
 
-    def _named(self, call: Call, verb: str) -> list[Supervisor]:
-        """Return the services that a command names, and leave word of it."""
-        supervisors = self._services.named(_names(call))
+    def _told(self, verb: str, supervisors: list[Supervisor]) -> list[Supervisor]:
+        """Leave word of what is asked of these services; return them."""
         for supervisor in supervisors:
             self._registry.tell(ASKED, verb, service=supervisor.service.name)
         return supervisors
@@ -283,13 +316,27 @@ def _body(call: Call, *keys: str) -> dict[str, Any]:
     return body
 
 
-def _names(call: Call) -> list[str]:
-    names = _body(call, "services", *(("fresh",) if call.path == "/start" else ())).get(
-        "services", []
-    )
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise UsageError('"services" is to be a list of names')
-    return names
+def _words(call: Call) -> list[str]:
+    """Return what a body of nothing but services names."""
+    return _texts(_body(call, "services"), "services")
+
+
+def _texts(body: dict[str, Any], key: str) -> list[str]:
+    texts = body.get(key, [])
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise UsageError(f'"{key}" is to be a list of names')
+    return texts
+
+
+def _listed(call: Call, key: str) -> list[str]:
+    """Return the words of a query: `services=api,web`."""
+    return [word for word in call.query.get(key, "").split(",") if word]
+
+
+def _one_or_several(word: str, supervisors: Sequence[Supervisor], rows: list[Any]) -> Reply:
+    """Return the row of a service that is named in full; in a list what a group or glob means."""
+    in_full = [each.service.name for each in supervisors] == [word]
+    return Reply(rows[0] if in_full else {"services": rows})
 
 
 def _number(call: Call, key: str, default: int) -> int:

@@ -18,6 +18,7 @@ from webqx_supervisor.config import wanted
 from webqx_supervisor.config.places import Places
 from webqx_supervisor.control import fdstore
 from webqx_supervisor.control.server import serve
+from webqx_supervisor.core import selection
 from webqx_supervisor.core.reconcile import Change
 from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
@@ -101,7 +102,7 @@ class Daemon:
         self._fetcher = Fetcher()
         self._credentials = CredentialStore(self._registry, self._fetcher, places.keys)
         self._credentials.follow(asked.config.routes)
-        self._services = Services(asked.config, resources, self._sockets)
+        self._services = Services(asked.config, resources, self._sockets, asked.profiles)
         before = self._saved.pauses if self._saved.boot_id == boot_id() else ()
         self.pauses = Pauses(self._registry, lambda: self._services.config, before)
         self._proxies = Proxies(
@@ -184,7 +185,7 @@ class Daemon:
                 if not self._folder.mend():
                     log.warning("another daemon has taken over the state folder of this one")
                     continue
-                wanted.write(self._places.wanted, wanted.Wanted(self._services.config))
+                self._write_wanted()
                 if not self._places.socket.exists():  # it may lie elsewhere, see Places
                     await doors.start(serve, str(self._places.socket), handlers.handle)
             except (OSError, WebqxError) as error:
@@ -199,7 +200,9 @@ class Daemon:
         if orders:
             names = [order.service for order in orders if not order.stopped]
         else:
-            names = list(self._asked.start) or [s.name for s in self._services.config.services]
+            services = self._services
+            everyone = [each.name for each in services.config.services if services.wants(each)]
+            names = list(self._asked.start) or everyone
         for supervisor in self._services.all():
             if supervisor.service.name in names:
                 await supervisor.start(by_hand=False)
@@ -260,9 +263,23 @@ class Daemon:
             self._credentials.follow(new.routes)
             changes, failures = await self._services.apply(new)
             self._proxies.resize(new.proxies)
-            wanted.write(self._places.wanted, wanted.Wanted(self._services.config))
+            self._write_wanted()
             self._save()
             return changes, failures
+
+    def activate(self, profiles: Sequence[str]) -> None:
+        """Have these profiles active as well, also for the next daemon. Raises NoSuchService."""
+        selection.check_profiles(profiles, self._services.config)
+        active = tuple(dict.fromkeys((*self._services.profiles, *profiles)))
+        if active != self._services.profiles:
+            self._services.profiles = active
+            self._write_wanted()
+
+    def _write_wanted(self) -> None:
+        services = self._services
+        wanted.write(
+            self._places.wanted, wanted.Wanted(services.config, profiles=services.profiles)
+        )
 
     async def in_force(self) -> None:
         """Return when every proxy follows what is wanted now, or within 5 s."""

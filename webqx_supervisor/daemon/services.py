@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import trio
 
-from webqx_supervisor.core import ports, reconcile
+from webqx_supervisor.core import ports, reconcile, selection
 from webqx_supervisor.core.order import followers, forerunners
 from webqx_supervisor.daemon.attendance import Attendance
 from webqx_supervisor.daemon.dependencies import Dependencies
@@ -16,7 +16,7 @@ from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.model.config import Config
-from webqx_supervisor.model.errors import NoSuchService, NotReady
+from webqx_supervisor.model.errors import NotReady
 from webqx_supervisor.model.service import Service
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,16 @@ class Failure:
 class Services:
     """One supervisor for each service that is wanted."""
 
-    def __init__(self, config: Config, resources: Resources, sockets: ListeningSockets) -> None:
+    def __init__(
+        self,
+        config: Config,
+        resources: Resources,
+        sockets: ListeningSockets,
+        profiles: tuple[str, ...] = (),
+    ) -> None:
         self.config = config
+        self.profiles = profiles
+        """Those that are active."""
         self._sockets = sockets
         self._resources = resources
         self._supervisors: dict[str, Supervisor] = {}
@@ -79,16 +87,29 @@ class Services:
         everyone = [worker for each in self.all() for worker in each.everyone]
         return [worker.pid for worker in everyone if worker.pid is not None]
 
-    def named(self, names: Sequence[str]) -> list[Supervisor]:
-        """Return those of these names, or all when none is named. Raises NoSuchService."""
-        known = {service.name for service in self.config.services}
-        for name in names:
-            if name not in known:
-                there = ", ".join(sorted(known)) or "none"
-                raise NoSuchService(f"no service {name!r} in {self.config.file}; there is: {there}")
-        wanted = names or [service.name for service in self.config.services]
+    def named(self, words: Sequence[str]) -> list[Supervisor]:
+        """Return those that names, groups and globs mean; all without words.
+
+        Raises NoSuchService.
+        """
+        return self._known(selection.select(words, self.config))
+
+    def to_start(self, words: Sequence[str]) -> list[Supervisor]:
+        """Return the same without those that no active profile wants. Raises NoSuchService."""
+        up = {each.service.name for each in self.all() if not each.stopped}
+        return self._known(selection.to_start(words, self.config, self.profiles, up))
+
+    def one(self, name: str) -> Supervisor:
+        """Return the one of this name. Raises NoSuchService, UsageError for a group or glob."""
+        return self._supervisors[selection.one(name, self.config)]
+
+    def wants(self, service: Service) -> bool:
+        """Say whether a service is started with all the others."""
+        return selection.is_active(service, self.profiles)
+
+    def _known(self, names: Iterable[str]) -> list[Supervisor]:
         # In the midst of an apply a new service may have no supervisor yet.
-        return [self._supervisors[name] for name in wanted if name in self._supervisors]
+        return [self._supervisors[name] for name in names if name in self._supervisors]
 
     async def settle(self, supervisors: Iterable[Supervisor]) -> list[Failure]:
         """Wait until all these are up or will not be soon; return those that are not."""
@@ -175,10 +196,12 @@ class Services:
         self, service: Service, changes: Sequence[reconcile.Change], failures: list[Failure]
     ) -> None:
         """Carry out, in order, what is to change of one service."""
+        was_wanted = self.wants(self._supervisors[service.name].service)
         for change in changes:
             match change:
                 case reconcile.Added(service.name):
-                    await self._supervisors[service.name].start()
+                    if self.wants(service):
+                        await self._supervisors[service.name].start()
                 case reconcile.Reloaded(service.name):
                     await self._reload(self._supervisors[service.name], service, failures)
                 case reconcile.Retuned(service.name):
@@ -189,6 +212,8 @@ class Services:
                         supervisor.wanted = after
                     else:
                         await supervisor.scale(after)
+        if self.wants(service) and not was_wanted:  # its profile kept it down until now
+            await self._supervisors[service.name].start()
 
     async def _reload(
         self, supervisor: Supervisor, service: Service | None, failures: list[Failure]

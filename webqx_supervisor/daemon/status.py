@@ -1,7 +1,7 @@
 """Put together what is seen now: the answer of `status` and of `describe`."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import trio
 
@@ -65,11 +65,12 @@ class Survey:
         self._born = trio.current_time()
         self._meter = CpuMeter()
 
-    async def take(self) -> Status:
-        """Return what is seen now; asks the proxies for their figures."""
+    async def take(self, supervisors: Sequence[Supervisor] | None = None) -> Status:
+        """Return what is seen now, of these services or all; asks the proxies for their figures."""
         reports = {report.pid: report for report in await self._proxies.reports()}
         counts = [count for report in reports.values() for count in report.counts]
         config = self._services.config
+        chosen = self._services.all() if supervisors is None else supervisors
         status = Status(
             daemon=DaemonStatus(
                 pid=os.getpid(),
@@ -78,13 +79,13 @@ class Survey:
                 name=config.name,
                 file=config.file,
                 keeper_pid=self._keeper_pid(),
+                profiles=self._services.profiles,
             ),
             proxies=self._proxy_rows(reports),
-            services=tuple(self._service(each, counts) for each in self._services.all()),
+            services=tuple(self._service(each, counts) for each in chosen),
             paused=self._paused(),
         )
-        pids = [worker.pid for service in status.services for worker in service.workers]
-        self._meter.forget_all_but(pid for pid in pids if pid is not None)
+        self._meter.forget_all_but(self._services.pids())
         return status
 
     def _proxy_rows(self, reports: dict[int, Report]) -> tuple[ProxyStatus, ...]:
@@ -113,6 +114,9 @@ class Survey:
             instances=supervisor.wanted,
             workers=tuple(self._worker(worker, counts) for worker in supervisor.everyone),
             listen=tuple(binds),
+            groups=supervisor.service.groups,
+            profiles=supervisor.service.profiles,
+            inactive=supervisor.stopped and not self._services.wants(supervisor.service),
         )
 
     def _worker(self, worker: Worker, counts: list[Count]) -> WorkerStatus:

@@ -187,3 +187,7 @@ class Service:
     rolling: Rolling = field(default_factory=Rolling)
     hooks: Hooks = field(default_factory=Hooks)
     watch: Watch = field(default_factory=Watch)
+    groups: tuple[str, ...] = ()
+    """Labels by which commands mean it together with others."""
+    profiles: tuple[str, ...] = ()
+    """If there are any, it is started only by name or while one of them is active."""

@@ -53,6 +53,10 @@ class ServiceStatus:
     instances: int
     workers: tuple[WorkerStatus, ...]
     listen: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    inactive: bool = False
+    """It is down because none of its profiles is active."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class DaemonStatus:
     name: str
     file: str
     keeper_pid: int | None = None
+    profiles: tuple[str, ...] = ()
+    """Those that are active."""
 
 
 @dataclass(frozen=True, slots=True)
