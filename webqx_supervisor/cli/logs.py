@@ -20,7 +20,7 @@ import click
 from webqx_supervisor.cli.options import (
     COUNT,
     call,
-    file_option,
+    file_option_beside_n,
     follow_option,
     json_option,
 )
@@ -184,7 +184,7 @@ class Screen:
 @click.option(
     "--level", type=click.Choice(LEVELS, case_sensitive=False), help="Only lines so grave or more."
 )
-@file_option
+@file_option_beside_n
 @json_option
 def logs(
     workers: tuple[str, ...],

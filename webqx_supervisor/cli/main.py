@@ -12,6 +12,7 @@ from webqx_supervisor.model.errors import ConfigError, WebqxError
 HOMES = {
     "start": "manage",
     "status": "show",
+    "ps": "ps",
     "logs": "logs",
     "reload": "manage",
     "scale": "manage",

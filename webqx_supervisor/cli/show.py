@@ -15,6 +15,7 @@ from webqx_supervisor.cli.options import (
     COUNT,
     call,
     file_option,
+    file_option_beside_n,
     follow_option,
     json_option,
     services_argument,
@@ -56,7 +57,7 @@ def why(worker: str, file: Path, as_json: bool) -> None:
 @services_argument
 @follow_option
 @click.option("-n", "last", type=COUNT, default=50, help="How many events to begin with.")
-@file_option
+@file_option_beside_n
 @json_option
 def events(services: tuple[str, ...], follow: bool, last: int, file: Path, as_json: bool) -> None:
     """Show what happened, of all or of the services named. With --json and -f: one event a line."""
