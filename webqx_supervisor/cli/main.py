@@ -25,6 +25,9 @@ HOMES = {
     "describe": "show",
     "events": "show",
     "why": "show",
+    "signal": "byhand",
+    "exec": "byhand",
+    "env": "byhand",
     "check": "check",
     "hash-password": "passwords",
 }

@@ -115,6 +115,30 @@ COMMANDS = (
         query=("worker",),
     ),
     Command(
+        "signal",
+        "POST",
+        "/signal",
+        'Send a signal ("HUP", "SIGUSR2", "10") to workers such as api:1, to all of a service, or '
+        "with `tree` to all processes of each.",
+        body=("signal", "workers", "tree?"),
+    ),
+    Command(
+        "env",
+        "GET",
+        "/env",
+        "Show the environment of a worker, api:1, or of a service's first; what looks like a "
+        "secret is masked unless show=1.",
+        query=("worker", "show?"),
+    ),
+    Command(
+        "exec",
+        "GET",
+        "/exec",
+        "Give what a command needs that is to run like a worker, or a service's first: folder and "
+        "environment, nothing masked.",
+        query=("worker",),
+    ),
+    Command(
         "events",
         "GET",
         "/events",

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from webqx_supervisor.control.server import Call, Reply, Stream
 from webqx_supervisor.core import selection
 from webqx_supervisor.core.reconcile import Change, resolve_instances
+from webqx_supervisor.daemon.byhand import ByHand
 from webqx_supervisor.daemon.evidence import ASKED, Evidence
 from webqx_supervisor.daemon.logs import LogReader
 from webqx_supervisor.daemon.pauses import Pauses
@@ -100,6 +101,7 @@ class Handlers:
             "/why": self._why,
             "/pause": self._pause,
             "/resume": self._resume,
+            **ByHand(services, registry).verbs,
         }
 
     async def handle(self, call: Call) -> Reply | Stream:

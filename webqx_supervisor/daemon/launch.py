@@ -109,7 +109,7 @@ async def begin(
             spawn.Launch(
                 command=tuple(_filled(word, service, instance, port) for word in command),
                 cwd=service.cwd,
-                env={**_environment(service, instance, port, cookie), **extra},
+                env={**environment(service, instance, port, cookie), **extra},
                 stdout=pipes["out"][1],
                 stderr=pipes["err"][1],
             )
@@ -165,7 +165,8 @@ def _filled(text: str, service: Service, instance: int, port: int | None) -> str
     return fill(text, service=service.name, instance=instance, port=port)
 
 
-def _environment(service: Service, instance: int, port: int | None, cookie: str) -> dict[str, str]:
+def environment(service: Service, instance: int, port: int | None, cookie: str) -> dict[str, str]:
+    """Return the environment of a worker."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("WEBQX_SV_")}
     env.pop("NOTIFY_SOCKET", None)  # ours to the keeper, not the worker's
     env |= {key: _filled(value, service, instance, port) for key, value in service.env}
