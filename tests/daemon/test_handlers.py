@@ -206,3 +206,42 @@ async def test_apply_tells_changes_and_failures(desk):
     (change,) = payload["changes"]
     assert (change["change"], change["before"], change["after"]) == ("scaled", 1, 2)
     assert payload["failed"] == [{"name": "api", "reason": "because", "lines": ["line"]}]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/signal", None),
+        ("/signal", {"signal": "HUP"}),
+        ("/signal", {"signal": "HUP", "workers": []}),
+        ("/signal", {"signal": 1, "workers": ["api"]}),
+        ("/signal", {"signal": "HUP", "workers": ["api"], "tree": 1}),
+        ("/signal", {"signal": "HUP", "workers": ["api"], "three": True}),
+        ("/type", {"worker": "api"}),
+        ("/type", {"worker": "api", "text": 1}),
+        ("/type", {"worker": "api", "text": "x"}),
+        ("/resize", {"worker": "api", "rows": 0, "columns": 80}),
+        ("/resize", {"worker": "api", "rows": "24", "columns": 80}),
+        ("/resize", {"worker": "api", "rows": 10**9, "columns": 80}),
+    ],
+)
+async def test_a_slip_by_hand_is_told(desk, path, body):
+    with pytest.raises(UsageError):
+        await desk.ask(path, body)
+
+
+async def test_a_group_is_resolved_here_and_not_by_the_command_line(desk):
+    (supervisor,) = desk.services.all()
+    grouped = replace(supervisor.service, groups=("backend",), profiles=("dev",))
+    supervisor.service = grouped
+    desk.services.config = replace(desk.services.config, services=(grouped,))
+    with pytest.raises(NoSuchService, match="start --profile dev"):
+        await desk.ask("/start", {"services": ["backend"]})
+    assert (await desk.ask("/start")).payload == {"services": [], "failed": []}
+    desk.services.profiles = ("dev",)
+    started = await desk.ask("/start", {"services": ["backend", "a*"]})
+    assert [row["name"] for row in started.payload["services"]] == ["api"]
+    listed = await desk.ask("/status", services="backend")
+    assert [row["name"] for row in listed.payload["services"]] == ["api"]
+    with pytest.raises(UsageError, match="backend is no single service"):
+        await desk.ask("/scale", {"service": "backend", "instances": "2"})

@@ -27,6 +27,7 @@ HOMES = {
     "why": "show",
     "signal": "byhand",
     "exec": "byhand",
+    "attach": "attach",
     "env": "byhand",
     "check": "check",
     "hash-password": "passwords",

@@ -23,6 +23,7 @@ HERE = (
     "time_zone",
     "watch",
     "hooks",
+    "terminal",
 )
 """Keys that count only for what is started here."""
 

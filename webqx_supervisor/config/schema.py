@@ -33,6 +33,7 @@ from webqx_supervisor.config.kinds import (
     Timeout,
 )
 from webqx_supervisor.config.life import Life
+from webqx_supervisor.config.on_terminal import OnTerminal
 from webqx_supervisor.config.resilience import Resilience
 from webqx_supervisor.config.restart_keys import Restart, restart_table
 from webqx_supervisor.config.routes import Route
@@ -269,7 +270,7 @@ class Program(Section):
     )
 
 
-class Service(Filters, Resilience, Belonging, Life, Program):
+class Service(Filters, Resilience, Belonging, OnTerminal, Life, Program):
     """One program, as many workers of it as wanted, on sequential ports; or where it is remote."""
 
     model_config = ConfigDict(json_schema_extra=resilience_fields.command_or_remote)

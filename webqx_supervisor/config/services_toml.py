@@ -149,6 +149,7 @@ class _Services:
             remote=entry.remote,
             groups=entry.group,
             profiles=entry.profiles,
+            terminal=entry.terminal,
         )
 
     def proxies(self, wanted: int | str) -> int:

@@ -139,6 +139,28 @@ COMMANDS = (
         query=("worker",),
     ),
     Command(
+        "attach",
+        "GET",
+        "/attach",
+        "Show what comes on the terminal of a worker, api:1, or of a service's first: the last of "
+        "before, then all, until its process ends.",
+        query=("worker",),
+    ),
+    Command(
+        "type",
+        "POST",
+        "/type",
+        "Type text into the terminal of a worker; says how many bytes there was room for.",
+        body=("worker", "text"),
+    ),
+    Command(
+        "resize",
+        "POST",
+        "/resize",
+        "Say how large the screen is that shows the terminal of a worker.",
+        body=("worker", "rows", "columns"),
+    ),
+    Command(
         "events",
         "GET",
         "/events",

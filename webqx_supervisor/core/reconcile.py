@@ -199,7 +199,7 @@ def _comes(old: Config, new: Config) -> Iterator[Change]:
 
 def _seen_by_process(service: Service) -> tuple[object, ...]:
     env, place = dict(service.env), (service.cwd, service.port, service.remote)
-    return service.command, place, env, service.kind, service.schedule
+    return service.command, place, env, service.kind, service.schedule, service.terminal
 
 
 def _gateway(

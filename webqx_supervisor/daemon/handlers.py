@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from webqx_supervisor.control.server import Call, Reply, Stream
 from webqx_supervisor.core import selection
 from webqx_supervisor.core.reconcile import Change, resolve_instances
+from webqx_supervisor.daemon.attaching import Attaching
 from webqx_supervisor.daemon.byhand import ByHand
 from webqx_supervisor.daemon.evidence import ASKED, Evidence
 from webqx_supervisor.daemon.logs import LogReader
@@ -102,6 +103,7 @@ class Handlers:
             "/pause": self._pause,
             "/resume": self._resume,
             **ByHand(services, registry).verbs,
+            **Attaching(services).verbs,
         }
 
     async def handle(self, call: Call) -> Reply | Stream:

@@ -4,6 +4,7 @@ A hook runs as the worker does: its folder, its environment, its log. It has its
 nothing it started outlives it.
 """
 
+from dataclasses import replace
 from typing import Protocol
 
 import trio
@@ -47,9 +48,8 @@ async def run(name: str, place: Place, resources: Resources) -> None:
     if place.pid is not None:
         extra["WEBQX_SV_PID"] = str(place.pid)
     try:
-        started = await launch.begin(
-            command, place.service, place.instance, place.port, resources, extra
-        )
+        service = replace(place.service, terminal=False)  # nobody could attach to it
+        started = await launch.begin(command, service, place.instance, place.port, resources, extra)
     except CannotStart as error:
         raise HookFailed(f"{name}: {error}", []) from error
     limit = place.service.hooks.timeout

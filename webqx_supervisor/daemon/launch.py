@@ -19,12 +19,14 @@ from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.link import Count
 from webqx_supervisor.model.service import LogStreams, Service
-from webqx_supervisor.process import portowner, spawn
+from webqx_supervisor.process import portowner, spawn, terminal
 from webqx_supervisor.process.lines import Origin
 from webqx_supervisor.process.output import Output
 from webqx_supervisor.process.tree import COOKIE_VARIABLE
 
 STREAMS = ("out", "err")
+TERMINAL_TYPE = "xterm"
+"""What TERM says where a worker has a terminal, whatever that of whoever started the daemon is."""
 LAST_WORDS = 1.0
 """How long, in seconds, to wait for the end of a dead worker's output."""
 
@@ -103,7 +105,7 @@ async def begin(
     Raises CannotStart.
     """
     cookie = secrets.token_hex(8)
-    pipes = _pipes()
+    pipes = _terminal() if service.terminal else _pipes()
     try:
         process = await spawn.start(
             spawn.Launch(
@@ -111,7 +113,8 @@ async def begin(
                 cwd=service.cwd,
                 env={**environment(service, instance, port, cookie), **extra},
                 stdout=pipes["out"][1],
-                stderr=pipes["err"][1],
+                stderr=pipes.get("err", pipes["out"])[1],
+                terminal=pipes["out"][1] if service.terminal else None,
             )
         )
     except BaseException:
@@ -161,6 +164,14 @@ def _pipes() -> dict[str, tuple[int, int]]:
     return pipes
 
 
+def _terminal() -> dict[str, tuple[int, int]]:
+    """Return the ends of a terminal, which stands for both pipes."""
+    try:
+        return {"out": terminal.opened()}
+    except OSError as error:
+        raise CannotStart(f"no terminal for it: {error.strerror}") from error
+
+
 def _filled(text: str, service: Service, instance: int, port: int | None) -> str:
     return fill(text, service=service.name, instance=instance, port=port)
 
@@ -169,6 +180,8 @@ def environment(service: Service, instance: int, port: int | None, cookie: str) 
     """Return the environment of a worker."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("WEBQX_SV_")}
     env.pop("NOTIFY_SOCKET", None)  # ours to the keeper, not the worker's
+    if service.terminal:
+        env["TERM"] = TERMINAL_TYPE
     env |= {key: _filled(value, service, instance, port) for key, value in service.env}
     if port is not None:
         env["PORT"] = str(port)

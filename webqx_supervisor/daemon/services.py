@@ -15,9 +15,11 @@ from webqx_supervisor.daemon.journal import Order
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.supervisor import Supervisor
+from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import NotReady
 from webqx_supervisor.model.service import Service
+from webqx_supervisor.process.terminal import Terminal
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +104,11 @@ class Services:
     def one(self, name: str) -> Supervisor:
         """Return the one of this name. Raises NoSuchService, UsageError for a group or glob."""
         return self._supervisors[selection.one(name, self.config)]
+
+    def terminal(self, worker: Worker) -> Terminal | None:
+        """Return the terminal of a worker's process, if it has one."""
+        started = worker.started
+        return self._resources.output.terminal(started.cookie) if started else None
 
     def wants(self, service: Service) -> bool:
         """Say whether a service is started with all the others."""

@@ -191,3 +191,5 @@ class Service:
     """Labels by which commands mean it together with others."""
     profiles: tuple[str, ...] = ()
     """If there are any, it is started only by name or while one of them is active."""
+    terminal: bool = False
+    """Whether each worker has a terminal instead of pipes and an empty input."""

@@ -9,9 +9,10 @@ import trio
 
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.exits import Exit
+from webqx_supervisor.process import terminal
 from webqx_supervisor.process.handle import Handle
 from webqx_supervisor.process.identity import Identity, identify
-from webqx_supervisor.process.refusal import explain
+from webqx_supervisor.process.refusal import explain, refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class Launch:
     """What to start. `stdout` and `stderr` are file descriptors and stay the caller's.
 
     `env` is the whole environment and its PATH is searched; `keep` names further descriptors
-    that the process inherits under their numbers.
+    that the process inherits under their numbers. `terminal` is the slave of a terminal that
+    is to be all three standard streams, and its own.
     """
 
     command: tuple[str, ...]
@@ -28,6 +30,7 @@ class Launch:
     stdout: int
     stderr: int
     keep: tuple[int, ...] = ()
+    terminal: int | None = None
 
 
 class Process(Protocol):
@@ -121,16 +124,20 @@ class Adopted:
 
 
 async def start(launch: Launch) -> Child:
-    """Start a process in a session of its own, with nothing on its standard input.
+    """Start a process in a session of its own; without a terminal, nothing is on its input.
 
     Raises CannotStart with a sentence on what to correct.
     """
+    command = launch.command
     try:
+        if launch.terminal is not None:
+            refuse(command, launch.cwd, launch.env)
+            command = terminal.on_it(command, launch.terminal)
         process = await trio.lowlevel.open_process(
-            list(launch.command),
+            list(command),
             cwd=launch.cwd,
             env=launch.env,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if launch.terminal is None else launch.terminal,
             stdout=launch.stdout,
             stderr=launch.stderr,
             start_new_session=True,
