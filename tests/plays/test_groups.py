@@ -200,6 +200,53 @@ def test_a_profile_added_later_is_remembered_as_well(project):
     assert running(project) == {"api-a", "api-b", "web", "tools"}
 
 
+def test_the_profiles_are_remembered_when_keeper_and_daemon_die_together(project):
+    write(project).cli("start", "--profile", "dev")
+    before, daemon = pids(project), project.status()["daemon"]
+    for name in ("keeper_pid", "pid"):
+        os.kill(daemon[name], signal.SIGKILL)
+    helpers.until(lambda: project.run("status").returncode == 3)
+    project.cli("start")
+    assert project.status()["daemon"]["profiles"] == ["dev"]
+    assert pids(project) == before
+
+
+def test_profiles_hold_in_the_foreground_too(project):
+    write(project)
+    with project.popen("start", "--foreground", "--profile", "dev", "web", "tools") as process:
+        try:
+            helpers.until(lambda: project.run("status").returncode == 0)
+            helpers.until(lambda: running(project) == {"web", "tools"})
+            assert project.status()["daemon"]["profiles"] == ["dev"]
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+def test_what_waits_for_something_inactive_says_so(project):
+    need = 'depends_on = { tools = "started" }\n'
+    write(project, more=f'[services.x]\ncommand = {SLEEP}\nprofiles = ["dev"]\n{need}')
+    said = project.cli("start", "x", code=1)
+    assert "x: waits for tools (started), which is stopped" in said
+    project.cli("start", "tools")
+    helpers.until(lambda: running(project) == {"x", "tools"})
+
+
+def test_events_of_a_group_are_followed(project):
+    write(project).cli("start")
+    with project.popen("events", "-f", "public", "--json") as following:
+        try:
+            events = [json.loads(following.stdout.readline())]  # from here on it is there
+            project.cli("restart", "web")
+            project.cli("restart", "backend")
+            while events[-1]["text"] != "restart":
+                events.append(json.loads(following.stdout.readline()))
+            assert {event["service"] for event in events} == {"api-b"}
+        finally:
+            following.terminate()
+            following.communicate()
+
+
 def test_apply_starts_what_no_profile_keeps_down_any_longer(project):
     write(project, more=f'[services.new]\ncommand = {SLEEP}\nprofiles = ["dev"]\n').cli("start")
     write(project, tools="", more=f'[services.new]\ncommand = {SLEEP}\nprofiles = ["test"]\n')

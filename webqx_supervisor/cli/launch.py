@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +22,7 @@ from webqx_supervisor.control.client import Client
 from webqx_supervisor.control.programs import KEEPER, daemon_command, keeper_command
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import WebqxError
+from webqx_supervisor.process.identity import boot_id
 
 START_DEADLINE = 30.0
 STOP_DEADLINE = 60.0
@@ -171,8 +173,24 @@ def _own_lock(places: Places) -> int | None:
 
 
 def _leave_word(places: Places, asked: wanted.Wanted) -> None:
-    wanted.write(places.wanted, asked)
+    active = dict.fromkeys((*_still_active(places), *asked.profiles))
+    wanted.write(places.wanted, replace(asked, profiles=tuple(active)))
     remember(places)
+
+
+def _still_active(places: Places) -> tuple[str, ...]:
+    """Return the profiles of a daemon that was killed together with its keeper.
+
+    What it started lives and is taken over; an end in order, or a reboot, leaves nothing.
+    """
+    from webqx_supervisor.daemon import journal
+
+    if journal.read(places.journal).boot_id != boot_id():
+        return ()
+    try:
+        return wanted.read(places.wanted).profiles
+    except (OSError, ValueError, TypeError):
+        return ()
 
 
 def _start(places: Places, keeper: Path, lock: int, deadline: float) -> None:
