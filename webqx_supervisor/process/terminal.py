@@ -57,7 +57,8 @@ class Viewer:
 
     def end(self) -> None:
         """Take in that there will be no more."""
-        self._ended = True
+        with self._lock:
+            self._ended = True
         self._news.tell()
 
     async def next(self) -> bytes:
@@ -65,7 +66,8 @@ class Viewer:
         while True:
             with self._lock:
                 shown, self._shown = self._shown, b""
-            if shown or self._ended:
+                ended = self._ended
+            if shown or ended:
                 return shown
             await self._news.wait()
 
@@ -112,7 +114,7 @@ class Terminal:
 
     def type(self, keys: bytes) -> int:
         """Give the worker what a person types; return how many bytes of it there was room for."""
-        with self._lock, contextlib.suppress(BlockingIOError):
+        with self._lock, contextlib.suppress(OSError):  # full, or its process has just ended
             return os.write(self._fd, keys) if self._fd is not None else 0
         return 0
 
