@@ -120,7 +120,9 @@ def test_env_shows_the_real_environment_after_the_daemon_was_killed_and_of_what_
     helpers.until(lambda: project.run("status").returncode == 0)
     assert "MODE=first\n" in project.cli("env", "api:1")
     project.cli("stop", "api")
-    assert "MODE=first\n" in project.cli("env", "api:2")
+    down = project.cli("env", "api:2")
+    assert "MODE=first\n" in down
+    assert "WEBQX_SV_WORKER" not in down
     assert "api has no worker 3" in project.cli("env", "api:3", code=4)
     assert "backend is no single service" in project.cli("env", "backend", code=2)
 

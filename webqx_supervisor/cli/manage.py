@@ -26,7 +26,13 @@ PROFILES = "WEBQX_SV_PROFILES"
 
 @click.command()
 @services_argument
-@click.option("--profile", "profiles", multiple=True, help="Start services of this profile too.")
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="NAME",
+    help="Have the services of this profile started too, now and later; may be repeated.",
+)
 @click.option("--foreground", is_flag=True, help="Stay in this terminal; for systemd, containers.")
 @file_option
 @json_option

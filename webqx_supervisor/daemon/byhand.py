@@ -123,15 +123,16 @@ class ByHand:
 def _environment(supervisor: Supervisor, instance: int) -> dict[str, str]:
     """Return the environment that this worker has; would have, while it has no process."""
     service, worker = supervisor.service, supervisor.workers.get(instance)
-    if worker is not None and worker.started is not None:
-        cookie, pid = worker.started.cookie, worker.started.process.pid
-        given = launch.environment(worker.service, instance, worker.port, cookie)
-        pairs = [os.fsdecode(pair).partition("=") for pair in table.environment(pid)]
-        seen = {name: value for name, equals, value in pairs if equals}
-        # A program may have written its title over it, or be another user's.
-        return seen if given.keys() <= seen.keys() else given
-    port = None if service.port is None else service.port + instance - 1
-    return launch.environment(service, instance, port, "")
+    if worker is None or worker.started is None:
+        port = None if service.port is None else service.port + instance - 1
+        env = launch.environment(service, instance, worker.port if worker else port, "")
+        del env[tree.COOKIE_VARIABLE]
+        return env
+    given = launch.environment(worker.service, instance, worker.port, worker.started.cookie)
+    pairs = map(os.fsdecode, table.environment(worker.started.process.pid))
+    seen = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    # A program may have written its title over it, or be another user's.
+    return seen if given.keys() <= seen.keys() else given
 
 
 def _row(place: Place, env: dict[str, str]) -> dict[str, Any]:
