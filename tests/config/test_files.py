@@ -45,6 +45,7 @@ def test_everything_lies_below_the_state_folder(home, file):
         journal=state / "journal.json",
         deaths=state / "deaths.json",
         keys=state / "keys.json",
+        sessions=state / "sessions.json",
         daemon_log=state / "daemon.log",
     )
     assert not state.exists()

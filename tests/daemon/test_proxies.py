@@ -297,20 +297,20 @@ async def test_figures_come_from_those_that_answer_this_question(play, actors):
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(answer)
-            reports = await play.proxies.reports()
+            reports = await play.proxies.figures.reports()
         assert [report.pid for report in reports] == [actors[0].process.pid]
 
 
 async def test_a_silence_is_heard_by_whoever_waits_for_that_one(play, actors):
     async with play.of(*actors):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(play.proxies.silence, "api:2@2")
-            nursery.start_soon(play.proxies.silence, "api:1@1")
+            nursery.start_soon(play.proxies.figures.silence, "api:2@2")
+            nursery.start_soon(play.proxies.figures.silence, "api:1@1")
             await trio.testing.wait_all_tasks_blocked()
             await actors[1].link.send(Silent(("api:1@1", "web:1@3")))
             await auntil(lambda: len(nursery.child_tasks) == 1)
             nursery.cancel_scope.cancel()
-        assert not play.proxies._silences
+        assert not play.proxies.figures._silences
 
 
 async def test_counts_are_all_or_none(play, actors):
@@ -322,11 +322,11 @@ async def test_counts_are_all_or_none(play, actors):
 
     async with play.of(*actors[:2]), trio.open_nursery() as nursery:
         nursery.start_soon(answer, actors[0])
-        assert await play.proxies.counts() is None
+        assert await play.proxies.figures.counts() is None
         nursery.start_soon(answer, actors[0])
         nursery.start_soon(answer, actors[1])
         await actors[1].hear(Ask)  # the one it did not answer
-        assert await play.proxies.counts() == (count, count)
+        assert await play.proxies.figures.counts() == (count, count)
 
 
 async def test_leaving_waits_for_one_that_is_just_being_started(play):

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import psutil
 import pytest
 import trio
 import trio.testing
@@ -11,8 +12,9 @@ from helpers import auntil
 
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.exits import Exit
+from webqx_supervisor.process import enter
 from webqx_supervisor.process.identity import Identity, alive, identify
-from webqx_supervisor.process.spawn import Launch, adopt, start
+from webqx_supervisor.process.spawn import Entry, Launch, adopt, start
 
 # Prints the pid of a grandchild that only its own parent, not the test, may wait for.
 FOREIGN = """
@@ -131,6 +133,80 @@ async def test_a_null_byte_is_explained(tmp_path):
     launch = Launch(("sh", "a\0b"), str(tmp_path), {"PATH": "/bin"}, 1, 2)
     with pytest.raises(CannotStart, match=r"^sh cannot be run: embedded null byte$"):
         await start(launch)
+
+
+async def entered(command, tmp_path, entry, env=None):
+    """Start `command` by an entry, wait for its end and return what it wrote."""
+    said = tmp_path / "said"
+    with said.open("wb") as file:
+        env = {"PATH": "/bin"} if env is None else env
+        child = await start(
+            Launch(command, str(tmp_path), env, file.fileno(), file.fileno(), entry=entry)
+        )
+    await child.wait()
+    return os.fsdecode(said.read_bytes())
+
+
+async def test_an_entry_gives_descriptors_the_numbers_that_are_wanted(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_text("one")
+    other.write_text("other")
+    with one.open("rb") as first, other.open("rb") as second:
+        numbers = first.fileno(), second.fileno()
+        # Each is wanted under the number that the other one has here.
+        entry = Entry(descriptors=((numbers[0], numbers[1]), (numbers[1], numbers[0])))
+        read = f"import os; print(os.read({numbers[0]}, 9), os.read({numbers[1]}, 9))"
+        program = read + LIST_DESCRIPTORS
+        said = await entered((sys.executable, "-c", program), tmp_path, entry)
+    assert said.splitlines()[0] == "b'other' b'one'"
+    assert said.splitlines()[1].split() == [
+        *("0", "1", "2"),
+        *map(str, sorted(numbers)),
+    ]
+
+
+async def test_an_entry_leaves_the_pid_and_tells_it(tmp_path):
+    said = await entered(
+        ("sh", "-c", "echo $$ $LISTEN_PID"), tmp_path, Entry(pid_variable="LISTEN_PID")
+    )
+    pid, told = said.split()
+    assert pid == told
+
+
+@pytest.mark.parametrize("extra", [{}, {"LC_CTYPE": "C"}, {"PYTHONPATH": "/x", "A": "\udcff"}])
+async def test_an_entry_leaves_environment_and_signals_as_they_are(tmp_path, extra):
+    env = {"PATH": os.environ["PATH"], **extra}
+    command = ("sh", "-c", "env -0; cat /proc/self/status")
+
+    async def seen(entry):
+        said = await entered(command, tmp_path, entry, env)
+        variables, _, status = said.rpartition("\0")
+        signals = [line for line in status.splitlines() if line.startswith("Sig")]
+        return sorted(variables.split("\0")), signals
+
+    plain, (names, signals) = await seen(Entry()), await seen(Entry(pid_variable="MINE"))
+    assert (sorted(name for name in names if not name.startswith("MINE=")), signals) == plain
+
+
+async def test_an_entry_explains_a_missing_program_as_ever(tmp_path):
+    with pytest.raises(CannotStart, match=r"^no program nodee in PATH \(/bin\)$"):
+        await entered(("nodee",), tmp_path, Entry(pid_variable="MINE"))
+
+
+async def test_nothing_is_left_of_a_start_by_entry_that_is_cancelled(tmp_path, monkeypatch):
+    stuck = tmp_path / "stuck.py"
+    stuck.write_text("import signal; signal.pause()")
+    monkeypatch.setattr(enter, "__file__", str(stuck))
+    before = children()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(entered, ("sleep", "60"), tmp_path, Entry(pid_variable="MINE"))
+        await auntil(lambda: children() != before)
+        nursery.cancel_scope.cancel()
+    assert children() == before
+
+
+def children():
+    return {child.pid for child in psutil.Process().children()}
 
 
 async def test_the_exit_of_an_adopted_process_is_what_its_parent_says(foreign):

@@ -12,7 +12,7 @@ from webqx_supervisor.model.exits import Exit
 from webqx_supervisor.model.service import Logs
 from webqx_supervisor.process import terminal
 from webqx_supervisor.process.output import Output
-from webqx_supervisor.process.spawn import Launch, start
+from webqx_supervisor.process.spawn import Entry, Launch, start
 from webqx_supervisor.process.terminal import BEHIND, RECENT, Terminal
 
 OWN = "import os, sys; sys.exit(0 if os.tcgetpgrp(0) == os.getpid() == os.getsid(0) else 1)"
@@ -28,7 +28,7 @@ def ends():
 
 
 def launch(slave, *command):
-    return Launch(command, "/", os.environ, stdout=slave, stderr=slave, terminal=slave)
+    return Launch(command, "/", os.environ, stdout=slave, stderr=slave, entry=Entry(terminal=True))
 
 
 async def test_the_terminal_is_the_process_own(ends):

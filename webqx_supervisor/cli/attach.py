@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 import click
 
+from webqx_supervisor.cli import suggest
 from webqx_supervisor.cli.options import call, file_option, stream
 from webqx_supervisor.core.detaching import Detaching
 from webqx_supervisor.model.errors import NoProcess, WebqxError
@@ -30,7 +31,7 @@ FULL = 64 * 1024
 
 
 @click.command()
-@click.argument("worker", metavar="SERVICE[:INSTANCE]")
+@click.argument("worker", metavar="SERVICE[:INSTANCE]", shell_complete=suggest.workers)
 @file_option
 def attach(worker: str, file: Path) -> None:
     """Type to a worker and see what it shows; its service has `terminal = true`.

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import click
 
-from webqx_supervisor.cli import render
+from webqx_supervisor.cli import render, suggest
 from webqx_supervisor.cli.options import call, file_option, json_option
 from webqx_supervisor.model.errors import WebqxError
 
@@ -20,7 +20,13 @@ OF_THIS_TERMINAL = ("TERM", "COLORTERM")
 
 @click.command()
 @click.argument("signal")
-@click.argument("workers", nargs=-1, required=True, metavar="SERVICE[:INSTANCE]...")
+@click.argument(
+    "workers",
+    nargs=-1,
+    required=True,
+    metavar="SERVICE[:INSTANCE]...",
+    shell_complete=suggest.workers,
+)
 @click.option("--tree", is_flag=True, help="To all processes of the worker, not its first alone.")
 @file_option
 @json_option
@@ -38,7 +44,7 @@ def signal(signal: str, workers: tuple[str, ...], tree: bool, file: Path, as_jso
 
 
 @click.command()
-@click.argument("worker", metavar="SERVICE[:INSTANCE]")
+@click.argument("worker", metavar="SERVICE[:INSTANCE]", shell_complete=suggest.workers)
 @click.option("--show", is_flag=True, help="Show also what looks like a secret.")
 @file_option
 @json_option
@@ -55,7 +61,7 @@ def env(worker: str, show: bool, file: Path, as_json: bool) -> None:
 
 # What follows the worker is the command's, options too: ours come before.
 @click.command(context_settings={"allow_interspersed_args": False})
-@click.argument("worker", metavar="SERVICE[:INSTANCE]")
+@click.argument("worker", metavar="SERVICE[:INSTANCE]", shell_complete=suggest.workers)
 @click.argument(
     "command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND..."
 )

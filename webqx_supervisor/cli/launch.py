@@ -7,6 +7,7 @@ free exactly when both are gone. Nothing here knows what the daemon does.
 import fcntl
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from webqx_supervisor.config import wanted
-from webqx_supervisor.config.files import prepare, remember
+from webqx_supervisor.config.files import is_held, prepare, remember
 from webqx_supervisor.config.places import Places
 from webqx_supervisor.control import fdstore
 from webqx_supervisor.control.client import Client
@@ -26,8 +27,8 @@ from webqx_supervisor.process.identity import boot_id
 
 START_DEADLINE = 30.0
 STOP_DEADLINE = 60.0
-PAUSE = 0.02
-"""Between two looks; all in seconds."""
+PAUSE, LONG_PAUSE = 0.02, 0.2
+"""Between two looks, where it takes a moment and where it may take days; all in seconds."""
 LAST_WORDS = 20
 """How many lines of the daemon's log are shown when it dies at its start."""
 
@@ -94,6 +95,20 @@ def resume(places: Places) -> None:
     """
     if fdstore.given() and places.wanted.exists() and (lock := _own_lock(places)) is not None:
         _become_daemon(places, lock)
+
+
+def await_turn(places: Places) -> None:
+    """Under systemd return when no daemon runs any more that was started otherwise.
+
+    To fail would have systemd try again at once, for as long as that one runs.
+    """
+    if "NOTIFY_SOCKET" not in os.environ or not is_held(places.lock) or fdstore.given():
+        return
+    wait = f"waiting until the daemon of {places.file} that runs already is stopped"
+    fdstore.FdStore(os.environ["NOTIFY_SOCKET"]).notify(f"STATUS={wait}".encode())
+    sys.stderr.write(f"{wait} (webqx-sv stop)\n")
+    while is_held(places.lock):
+        time.sleep(LONG_PAUSE)
 
 
 def answers(places: Places) -> bool:

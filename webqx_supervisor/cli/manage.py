@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from webqx_supervisor.cli import launch, render
+from webqx_supervisor.cli import launch, render, suggest
 from webqx_supervisor.cli.hints import hints
 from webqx_supervisor.cli.options import (
     DURATION,
@@ -50,6 +50,7 @@ def start(
     places = locate(file)
     if foreground:
         launch.resume(places)
+        launch.await_turn(places)
     from webqx_supervisor.config.compiler import compile_file  # heavy, and not needed to resume
 
     config = compile_file(file)
@@ -133,7 +134,7 @@ def reload(services: tuple[str, ...], file: Path, as_json: bool) -> None:
 
 # Without this setting click takes the -1 of `scale api -1` for an option.
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("service")
+@click.argument("service", shell_complete=suggest.services)
 @click.argument("instances", metavar="N|+N|-N|max")
 @click.option("--save", is_flag=True, help="Write the number into services.toml as well.")
 @file_option
@@ -164,7 +165,7 @@ def apply(file: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("route")
+@click.argument("route", shell_complete=suggest.routes)
 @click.option("--hold", type=DURATION, help="Let requests wait for so long first, as 30s or 5m.")
 @click.option("--retry-after", type=DURATION, help="When clients are told to come again; 30s.")
 @click.option("--reason", help="What clients are told.")
@@ -187,7 +188,7 @@ def pause(
 
 
 @click.command()
-@click.argument("route")
+@click.argument("route", shell_complete=suggest.routes)
 @file_option
 @json_option
 def resume(route: str, file: Path, as_json: bool) -> None:

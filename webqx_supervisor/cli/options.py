@@ -6,12 +6,13 @@ from typing import Any, TypeVar
 
 import click
 
+from webqx_supervisor.cli import suggest
 from webqx_supervisor.config import known
 from webqx_supervisor.config.files import locate
 from webqx_supervisor.config.units import seconds
 from webqx_supervisor.control.client import Client
 
-DEFAULT_FILE = Path("services.toml")
+DEFAULT_FILE = suggest.DEFAULT_FILE
 _CHOSEN = "chosen_daemon"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -46,7 +47,7 @@ def _choose(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
 def _file(ctx: click.Context, param: click.Parameter, file: Path) -> Path:
     """Return the file of the daemon that --name has chosen; else the one of -c."""
     name = ctx.meta.get(_CHOSEN)
-    if name is None:
+    if name is None or ctx.resilient_parsing:  # as for a suggestion, which never fails
         return file
     if ctx.get_parameter_source(str(param.name)) is not click.core.ParameterSource.DEFAULT:
         raise click.UsageError("-c and --name both say which daemon is meant")
@@ -82,7 +83,12 @@ file_option = _file_option("-n")
 file_option_beside_n = _file_option()
 """For verbs whose -n is a number of lines."""
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and only JSON.")
-services_argument = click.argument("services", nargs=-1, metavar="[SERVICE|GROUP|GLOB]...")
+services_argument = click.argument(
+    "services",
+    nargs=-1,
+    metavar="[SERVICE|GROUP|GLOB]...",
+    shell_complete=suggest.services,
+)
 
 
 def call(file: Path, method: str, path: str, body: Any = None) -> Any:

@@ -259,6 +259,6 @@ def _leaf(value: Any) -> str:
 
 def change(row: Mapping[str, Any]) -> str:
     """Return e.g. `api: scaled, 2 -> 4` for a row of `apply`."""
-    name = row.get("service") or row.get("listener") or "proxies"
+    name = row.get("service") or row.get("listener") or row.get("part") or "proxies"
     numbers = f", {row['before']} -> {row['after']}" if "before" in row else ""
     return f"{name}: {row['change']}{numbers}"

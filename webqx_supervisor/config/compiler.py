@@ -10,10 +10,11 @@ from webqx_supervisor.model.config import Config
 
 def compile_file(file: Path) -> Config:
     """Read and check the file. Raises ConfigError with every problem."""
-    return parse(read_services_toml(file), str(file), _usable_cpus())
+    return parse(read_services_toml(file), str(file), usable_cpus())
 
 
-def _usable_cpus() -> int:
+def usable_cpus() -> int:
+    """Return how many CPUs this process may use."""
     # An affinity mask (taskset, cpuset of a container) is known on Linux only.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

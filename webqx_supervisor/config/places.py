@@ -25,6 +25,7 @@ class Places:
     journal: Path
     deaths: Path
     keys: Path
+    sessions: Path
     daemon_log: Path
 
     @classmethod
@@ -40,6 +41,7 @@ class Places:
             journal=state_dir / "journal.json",
             deaths=state_dir / "deaths.json",
             keys=state_dir / "keys.json",
+            sessions=state_dir / "sessions.json",
             daemon_log=state_dir / "daemon.log",
         )
 

@@ -9,16 +9,12 @@ from pathlib import Path
 from webqx_supervisor.config.explain import Complaint
 from webqx_supervisor.config.filters import Filters
 from webqx_supervisor.config.lines import KeyPath
+from webqx_supervisor.config.paths import absolute
 from webqx_supervisor.config.schema import ServicesToml
 from webqx_supervisor.config.units import size_text
 
 PAGE_LIMIT = 64 * 1024
 """Octets of an error page: every proxy holds it, and every table carries it."""
-
-
-def absolute(folder: Path, written: str) -> str:
-    """Return a path as it is seen from the folder of services.toml."""
-    return os.path.normpath(folder / os.path.expanduser(written))  # noqa: PTH111 - an unknown ~user is no error
 
 
 @dataclass(frozen=True, slots=True)

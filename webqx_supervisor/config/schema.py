@@ -13,6 +13,7 @@ from pydantic_core import core_schema
 from webqx_supervisor.config import fields, resilience_fields, units
 from webqx_supervisor.config.belonging import Belonging
 from webqx_supervisor.config.clients import Trust
+from webqx_supervisor.config.dashboard import Dashboard, dashboard_table
 from webqx_supervisor.config.filters import Filters
 from webqx_supervisor.config.forwarding import Balance, Forward
 from webqx_supervisor.config.kinds import (
@@ -63,6 +64,15 @@ class Daemon(Section):
     ] = Field(
         default=1,
         description='How many proxy processes share the traffic; "max" is one per CPU.',
+    )
+    dashboard: Annotated[
+        Dashboard,
+        BeforeValidator(
+            dashboard_table, json_schema_input_type=bool | Port | AddressText | Dashboard
+        ),
+    ] = Field(
+        default_factory=Dashboard,
+        description="Where browsers see it: an address, `false` for nowhere, or all of these.",
     )
 
 

@@ -12,6 +12,7 @@ from webqx_supervisor.config import life, schema
 from webqx_supervisor.config.auth_check import auth_problems
 from webqx_supervisor.config.clashes import clashes
 from webqx_supervisor.config.clients import Trust, trust
+from webqx_supervisor.config.dashboard import dashboard
 from webqx_supervisor.config.env_files import read_env_files
 from webqx_supervisor.config.explain import Complaint, read
 from webqx_supervisor.config.fields import resolved
@@ -19,9 +20,10 @@ from webqx_supervisor.config.filters import filters
 from webqx_supervisor.config.forwarding import Balance
 from webqx_supervisor.config.lines import KeyPath, dotted, key_lines
 from webqx_supervisor.config.names import default_daemon_name
+from webqx_supervisor.config.paths import absolute
 from webqx_supervisor.config.resilience import breaker
 from webqx_supervisor.config.route_clashes import Names
-from webqx_supervisor.config.route_files import absolute, read_route_files
+from webqx_supervisor.config.route_files import read_route_files
 from webqx_supervisor.config.routes import Files, Route
 from webqx_supervisor.config.syntax import load
 from webqx_supervisor.core.credentials import reserved
@@ -188,6 +190,7 @@ def _config(
         name=document.daemon.name or default_daemon_name(file),
         file=str(file),
         proxies=services.proxies(document.daemon.proxies),
+        dashboard=dashboard(document.daemon.dashboard, file.parent),
         services=tuple(services.service(n, entry) for n, entry in document.services.items()),
         listeners=tuple(_listener(n, entry) for n, entry in (*own, *document.listeners.items())),
         routes=reserved(

@@ -74,6 +74,12 @@ COMMANDS = (
         "let them wait for so many seconds first.",
         body=("route", "hold?", "retry_after?", "reason?"),
     ),
+    Command(
+        "dashboard",
+        "POST",
+        "/dashboard",
+        "Serve the page for browsers, and return an address that lets one in, within a minute.",
+    ),
     Command("resume", "POST", "/resume", "End the pause of that name.", body=("route",)),
     Command(
         "upgrade",

@@ -6,9 +6,9 @@ A call outlives its client, since what was begun is finished; a stream ends with
 import json
 import logging
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -21,8 +21,8 @@ from webqx_supervisor.core.wire.messages import CHUNKED, Malformed, RequestHead
 from webqx_supervisor.core.wire.parser import HEAD_LIMIT, find_head, parse_request
 from webqx_supervisor.core.wire.writer import (
     CONTINUE,
+    render_own_head,
     render_simple_response,
-    render_stream_head,
 )
 from webqx_supervisor.model.errors import UsageError, WebqxError
 
@@ -41,6 +41,12 @@ class Call:
     query: dict[str, str]
     body: Any
     uid: int
+    fields: Sequence[tuple[bytes, bytes]] = field(default=(), compare=False, repr=False)
+
+    def field(self, name: bytes) -> str:
+        """Return the value of a header field, "" for none and for several of that name."""
+        found = [value for each, value in self.fields if each.lower() == name.lower()]
+        return found[0].decode("latin-1") if len(found) == 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,17 @@ class Stream:
     pieces: AsyncIterable[bytes]
 
 
-Handler = Callable[[Call], Awaitable[Reply | Stream]]
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer that is no JSON: `extra` holds whole field lines."""
+
+    content: bytes
+    content_type: str
+    status: int = 200
+    extra: bytes = b""
+
+
+Handler = Callable[[Call], Awaitable[Reply | Stream | Page]]
 
 
 async def serve(
@@ -80,7 +96,7 @@ async def serve(
     async def accepted(stream: trio.SocketStream) -> None:
         uid = socketfile.peer_uid(stream)
         if uid in (os.geteuid(), 0):
-            await _Connection(stream, handle, uid).run()
+            await Connection(stream, handle, uid).run()
 
     try:
         sock.setblocking(False)
@@ -94,13 +110,25 @@ async def serve(
             os.unlink(path)  # noqa: PTH108 - an address of the socket API is a string
 
 
-class _Connection:
-    """One client: requests come and are answered one after the other."""
+class Connection:
+    """One client: requests come and are answered one after the other.
 
-    def __init__(self, stream: trio.SocketStream, handle: Handler, uid: int) -> None:
+    `knows` returns the methods of a path; `extra` are field lines that each answer has.
+    """
+
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        handle: Handler,
+        uid: int,
+        knows: Callable[[str], Sequence[str]] = methods,
+        extra: bytes = b"",
+    ) -> None:
         self._stream = stream
         self._handle = handle
         self._uid = uid
+        self._knows = knows
+        self._extra = extra
         self._buffer = b""
 
     async def run(self) -> None:
@@ -119,7 +147,7 @@ class _Connection:
             return False
         keep_alive = head.keep_alive and head.method != b"HEAD"  # which is refused, with content
         call = await self._read_call(head)
-        answer = _refused(call) or await self._ask(call)
+        answer = _refused(call, self._knows(call.path)) or await self._ask(call)
         if isinstance(answer, Stream):
             return await self._send_stream(answer) and keep_alive
         await self._send(answer, keep_alive=keep_alive)
@@ -130,6 +158,9 @@ class _Connection:
             answer = await self._handle(call)
             if isinstance(answer, Stream):
                 return answer
+            if isinstance(answer, Page):
+                kind = answer.content_type.encode()
+                return _Answer(answer.status, answer.content, answer.extra, kind=kind)
             return _Answer(answer.status, _encoded(answer.payload), after=answer.after)
         except WebqxError as error:
             return _failed(error, error.status)
@@ -164,6 +195,7 @@ class _Connection:
             query=dict(parse_qsl(query, keep_blank_values=True)),
             body=body,
             uid=self._uid,
+            fields=head.headers,
         )
 
     async def _read_body(self, head: RequestHead) -> bytes:
@@ -197,9 +229,9 @@ class _Connection:
                 render_simple_response(
                     answer.status,
                     answer.content,
-                    b"application/json",
+                    answer.kind,
                     close=not keep_alive,
-                    extra=answer.extra,
+                    extra=self._extra + answer.extra,
                 )
             )
         finally:
@@ -229,7 +261,11 @@ class _Connection:
 
     async def _pour(self, stream: Stream) -> bool:
         try:
-            await self._stream.send_all(render_stream_head(200, stream.content_type.encode()))
+            await self._stream.send_all(
+                render_own_head(
+                    200, CHUNKED, stream.content_type.encode(), close=False, extra=self._extra
+                )
+            )
             async with _closing(stream.pieces):
                 async for piece in stream.pieces:
                     await self._stream.send_all(encode_chunk(piece))
@@ -248,11 +284,11 @@ class _Answer:
     content: bytes
     extra: bytes = b""
     after: Callable[[], object] | None = None
+    kind: bytes = b"application/json"
 
 
-def _refused(call: Call) -> _Answer | None:
-    """Return the answer to a call that is not in the table."""
-    allowed = methods(call.path)
+def _refused(call: Call, allowed: Sequence[str]) -> _Answer | None:
+    """Return the answer to a call that is not known."""
     if not allowed:
         return _failed(UsageError(f"there is no {call.path} here"), 404)
     if call.method not in allowed:

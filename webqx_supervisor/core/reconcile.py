@@ -82,6 +82,13 @@ class ProxiesScaled:
     after: int
 
 
+@dataclass(frozen=True, slots=True)
+class DashboardChanged:
+    """The page for browsers is wanted elsewhere, or no more."""
+
+    part: str = "dashboard"
+
+
 Change = (
     Added
     | Removed
@@ -92,6 +99,7 @@ Change = (
     | ListenerRemoved
     | ListenerChanged
     | ProxiesScaled
+    | DashboardChanged
 )
 
 
@@ -171,6 +179,8 @@ def _goes(old: Config, new: Config) -> Iterator[Change]:
 def _changes(old: Config, new: Config) -> Iterator[Change]:
     if old.proxies != new.proxies:
         yield ProxiesScaled(old.proxies, new.proxies)
+    if old.dashboard != new.dashboard:
+        yield DashboardChanged()
     for service in new.services:
         if before := old.service(service.name):
             tuned = _gateway(old, service.name) != _gateway(new, service.name)

@@ -9,7 +9,7 @@ from webqx_supervisor.config.phrases import did_you_mean
 from webqx_supervisor.control.server import Call, Reply
 from webqx_supervisor.core import selection
 from webqx_supervisor.core.masking import masked
-from webqx_supervisor.daemon import launch
+from webqx_supervisor.daemon.environment import environment
 from webqx_supervisor.daemon.evidence import ASKED
 from webqx_supervisor.daemon.launch import Started
 from webqx_supervisor.daemon.registry import Registry
@@ -125,10 +125,10 @@ def _environment(supervisor: Supervisor, instance: int) -> dict[str, str]:
     service, worker = supervisor.service, supervisor.workers.get(instance)
     if worker is None or worker.started is None:
         port = None if service.port is None else service.port + instance - 1
-        env = launch.environment(service, instance, worker.port if worker else port, "")
+        env = environment(service, instance, worker.port if worker else port, "")
         del env[tree.COOKIE_VARIABLE]
         return env
-    given = launch.environment(worker.service, instance, worker.port, worker.started.cookie)
+    given = environment(worker.service, instance, worker.port, worker.started.cookie)
     pairs = map(os.fsdecode, table.environment(worker.started.process.pid))
     seen = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
     # A program may have written its title over it, or be another user's.

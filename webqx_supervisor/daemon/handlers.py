@@ -56,6 +56,9 @@ class Whole(Protocol):
     async def in_force(self) -> None:
         """Return when every proxy follows what is wanted now."""
 
+    async def invite(self) -> str:
+        """Return an address that lets a browser in."""
+
     async def renew(self, *, proxies: bool) -> Callable[[], object]:
         """Get ready for the code on the disk; return what gives way to it."""
 
@@ -86,6 +89,7 @@ class Handlers:
             "/upgrade": self._upgrade,
             "/pause": self._pause,
             "/resume": self._resume,
+            "/dashboard": self._dashboard,
             **Looking(services, survey, registry, logs, evidence).verbs,
             **ByHand(services, registry).verbs,
             **Attaching(services).verbs,
@@ -182,6 +186,9 @@ class Handlers:
         await self._whole.in_force()
         return Reply({"name": name, "was_paused": was_paused})
 
+    async def _dashboard(self, _: Call) -> Reply:
+        return Reply({"url": await self._whole.invite()})
+
     def _told(self, verb: str, supervisors: list[Supervisor]) -> list[Supervisor]:
         """Leave word of what is asked of these services; return them."""
         for supervisor in supervisors:
@@ -205,7 +212,10 @@ def _remote(supervisors: Iterable[Supervisor]) -> list[str]:
 
 def _change_row(change: Change) -> dict[str, Any]:
     """Return e.g. {"service": "api", "change": "scaled", "before": 2, "after": 4}."""
-    word = type(change).__name__.removeprefix("Listener").removeprefix("Proxies").lower()
+    word = type(change).__name__
+    for part in ("Listener", "Proxies", "Dashboard"):
+        word = word.removeprefix(part)
+    word = word.lower()
     return {**to_plain(change), "change": word}
 
 

@@ -5,30 +5,16 @@ nothing it started outlives it.
 """
 
 from dataclasses import replace
-from typing import Protocol
 
 import trio
 
 from webqx_supervisor.daemon import launch
 from webqx_supervisor.daemon.launch import Resources, Started
+from webqx_supervisor.daemon.place import Place
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.exits import Exit
-from webqx_supervisor.model.service import Service
 from webqx_supervisor.model.status import WorkerState
 from webqx_supervisor.process import tree
-
-
-class Place(Protocol):
-    """What this file asks of a worker."""
-
-    service: Service
-    instance: int
-    port: int | None
-    state: WorkerState
-
-    @property
-    def pid(self) -> int | None:
-        """Its process, None before it has one."""
 
 
 class HookFailed(CannotStart):

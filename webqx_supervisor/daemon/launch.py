@@ -11,8 +11,8 @@ from types import MappingProxyType
 import trio
 
 from webqx_supervisor.control.fdstore import FdStore
-from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.core.ports import LAST_PORT
+from webqx_supervisor.daemon.environment import environment, filled
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
@@ -22,11 +22,8 @@ from webqx_supervisor.model.service import LogStreams, Service
 from webqx_supervisor.process import portowner, spawn, terminal
 from webqx_supervisor.process.lines import Origin
 from webqx_supervisor.process.output import Output
-from webqx_supervisor.process.tree import COOKIE_VARIABLE
 
 STREAMS = ("out", "err")
-TERMINAL_TYPE = "xterm"
-"""What TERM says where a worker has a terminal, whatever that of whoever started the daemon is."""
 LAST_WORDS = 1.0
 """How long, in seconds, to wait for the end of a dead worker's output."""
 
@@ -109,12 +106,12 @@ async def begin(
     try:
         process = await spawn.start(
             spawn.Launch(
-                command=tuple(_filled(word, service, instance, port) for word in command),
+                command=filled(command, service, instance, port),
                 cwd=service.cwd,
                 env={**environment(service, instance, port, cookie), **extra},
                 stdout=pipes["out"][1],
                 stderr=pipes.get("err", pipes["out"])[1],
-                terminal=pipes["out"][1] if service.terminal else None,
+                entry=spawn.Entry(terminal=service.terminal),
             )
         )
     except BaseException:
@@ -170,22 +167,3 @@ def _terminal() -> dict[str, tuple[int, int]]:
         return {"out": terminal.opened()}
     except OSError as error:
         raise CannotStart(f"no terminal for it: {error.strerror}") from error
-
-
-def _filled(text: str, service: Service, instance: int, port: int | None) -> str:
-    return fill(text, service=service.name, instance=instance, port=port)
-
-
-def environment(service: Service, instance: int, port: int | None, cookie: str) -> dict[str, str]:
-    """Return the environment of a worker."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith("WEBQX_SV_")}
-    env.pop("NOTIFY_SOCKET", None)  # ours to the keeper, not the worker's
-    if service.terminal:
-        env["TERM"] = TERMINAL_TYPE
-    env |= {key: _filled(value, service, instance, port) for key, value in service.env}
-    if port is not None:
-        env["PORT"] = str(port)
-    env["WEBQX_SV_SERVICE"] = service.name
-    env["WEBQX_SV_INSTANCE"] = str(instance)
-    env[COOKIE_VARIABLE] = cookie
-    return env

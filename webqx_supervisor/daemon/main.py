@@ -24,6 +24,8 @@ from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
 from webqx_supervisor.daemon.compile import compile_apart
 from webqx_supervisor.daemon.credentials import CredentialStore
+from webqx_supervisor.daemon.dashboard.door import Door
+from webqx_supervisor.daemon.dashboard.sessions import Sessions
 from webqx_supervisor.daemon.entries import entry
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.handlers import Handlers, Pulse
@@ -73,6 +75,7 @@ class Daemon:
         self._saved = journal.read(places.journal)
         self._adopting = True  # until then the journal of the daemon before counts
         self._store = fdstore.FdStore()
+        self._watchdog = fdstore.watchdog()
         self._store.recall({fdstore.LOCK: lock, **self._inherited})
         self._folder = StateFolder(places, self._store, lock[0] if lock else None)
         self._registry = Registry()
@@ -90,9 +93,9 @@ class Daemon:
             prober=self._prober,
             logs=places.logs,
             idle=lambda upstream: self._proxies.idle(upstream),  # noqa: PLW0108 - comes later
-            traffic=lambda upstream: self._proxies.traffic(upstream),  # noqa: PLW0108
-            counts=lambda: self._proxies.counts(),  # noqa: PLW0108
-            silence=lambda upstream: self._proxies.silence(upstream),  # noqa: PLW0108
+            traffic=lambda upstream: self._proxies.figures.traffic(upstream),  # noqa: PLW0108
+            counts=lambda: self._proxies.figures.counts(),  # noqa: PLW0108
+            silence=lambda upstream: self._proxies.figures.silence(upstream),  # noqa: PLW0108
             save=self._save,
             evidence=Evidence(self._registry, places.deaths),
         )
@@ -105,6 +108,13 @@ class Daemon:
         self._services = Services(asked.config, resources, self._sockets, asked.profiles)
         before = self._saved.pauses if self._saved.boot_id == boot_id() else ()
         self.pauses = Pauses(self._registry, lambda: self._services.config, before)
+        self._dashboard = Door(
+            lambda: self._services.config.dashboard,
+            Sessions(places.sessions),
+            self._registry,
+            self._store,
+        )
+        self._dashboard.adopt(self._inherited)
         self._proxies = Proxies(
             self._table,
             self._sockets,
@@ -126,6 +136,7 @@ class Daemon:
             for pipe in self._inherited.pop("orphans", []):
                 workers.start_soon(self._orphans.listen, pipe)
             workers.start_soon(self._credentials.run)
+            workers.start_soon(self._sign_of_life)
             await workers.start(self._services.run)
             self._services.recall(adoption.orders())
             await adoption.workers(self._services, self._resources)
@@ -150,6 +161,12 @@ class Daemon:
         if self._renewal.by_systemd:  # which may outlive us, and starts another one some day
             self._store.remove(fdstore.LOCK)
 
+    async def _sign_of_life(self) -> None:
+        """Tell systemd that this loop turns, to the very end, if it wants to know (WatchdogSec)."""
+        while self._watchdog is not None:
+            self._store.notify(b"WATCHDOG=1")
+            await trio.sleep(self._watchdog)
+
     async def _open_doors(self, orders: Sequence[journal.Order]) -> None:
         """Answer commands and signals until told to stop."""
         survey = Survey(
@@ -164,6 +181,7 @@ class Daemon:
             doors.start_soon(self._start_wanted, orders)
             doors.start_soon(self._replace_old_proxies)
             doors.start_soon(self._sockets.keep_trying)
+            doors.start_soon(self._dashboard.run, handlers.handle, survey.take)
             doors.start_soon(self._mind_folder, doors, handlers)
             self._store.notify(b"READY=1")
             self._registry.tell("started", f"daemon pid {os.getpid()}")
@@ -280,6 +298,10 @@ class Daemon:
         wanted.write(
             self._places.wanted, wanted.Wanted(services.config, profiles=services.profiles)
         )
+
+    async def invite(self) -> str:
+        """Return an address that lets a browser in to the dashboard. Raises WebqxError."""
+        return await self._dashboard.invite()
 
     async def in_force(self) -> None:
         """Return when every proxy follows what is wanted now, or within 5 s."""

@@ -20,6 +20,7 @@ import trio
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.control.link import MOST_FDS, Link, LinkClosed
 from webqx_supervisor.core.wire.websocket import CloseCode
+from webqx_supervisor.daemon.figures import Figures
 from webqx_supervisor.daemon.journal import ProxyEntry
 from webqx_supervisor.daemon.proxy import LINK, Proxy, say
 from webqx_supervisor.daemon.rates import SharedRates
@@ -30,10 +31,8 @@ from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.gateway import Table
 from webqx_supervisor.model.link import (
     Applied,
-    Ask,
     BreakerMoved,
     Busy,
-    Count,
     Idle,
     Inherit,
     KeyMissing,
@@ -52,8 +51,6 @@ log = logging.getLogger(__name__)
 PROGRAM = (sys.executable, "-P", "-m", "webqx_supervisor.proxy")
 NEWCOMER_TIME = 20.0
 """How long, in seconds, a new proxy may take until it serves in the place of an old one."""
-ANSWER_TIME = 0.25
-"""How long, in seconds, a proxy may take to send its figures."""
 LAST_REQUESTS = 30.0
 """What a proxy that is one too many may still take for its requests, in seconds."""
 SHORT_LIFE = 1.0
@@ -79,10 +76,10 @@ class Proxies:
         self._arguments = arguments
         self._hear = hear
         # The clock of this boot: what an adopted proxy still says to an earlier daemon is older.
-        self._tickets = time.monotonic_ns() // 1_000_000
+        first = time.monotonic_ns() // 1_000_000
         self._tallies = Tallies(store)
         self._rates = SharedRates(store)
-        self._table = build(self._tickets)
+        self._table = build(first)
         self._told_of: dict[Key, socket.socket] = {}
         self._seen = -1
         """The change of the registry that the table has taken in last."""
@@ -93,8 +90,8 @@ class Proxies:
         self._last_code: int = CloseCode.SERVICE_RESTART
         self._nursery: trio.Nursery | None = None
         self._let_go = trio.Event()
-        self._silences: dict[str, trio.Event] = {}
         self.running: list[Proxy] = []
+        self.figures = Figures(self.running, registry, first)
 
     def adopt(self, found: Iterable[Proxy], inherited: dict[str, list[int]]) -> None:
         """Count in what an earlier daemon started; call before anybody asks who is `idle`.
@@ -191,48 +188,6 @@ class Proxies:
         """Return when every proxy follows the present table."""
         version = self._refresh()
         await self._registry.until(lambda: all(proxy.applied >= version for proxy in self.running))
-
-    async def traffic(self, upstream: str) -> tuple[int, int]:
-        """Return (in flight, answered) of one upstream over all proxies."""
-        counts = [
-            count
-            for report in await self.reports()
-            for count in report.counts
-            if count.upstream == upstream
-        ]
-        return sum(c.in_flight for c in counts), sum(c.answered for c in counts)
-
-    async def silence(self, upstream: str) -> None:
-        """Return when a proxy says from now on that it is silent while requests wait for it."""
-        said = self._silences[upstream] = trio.Event()
-        try:
-            await said.wait()
-        finally:
-            del self._silences[upstream]
-
-    async def counts(self) -> tuple[Count, ...] | None:
-        """Return the figures of all proxies, None if one of them gave none."""
-        reports = await self.reports()
-        if len(reports) < len(self.running):
-            return None
-        return tuple(count for report in reports for count in report.counts)
-
-    async def reports(self) -> list[Report]:
-        """Ask all proxies for their figures; those that are too slow are left out."""
-        self._tickets += 1
-        ticket = self._tickets
-        asked = list(self.running)
-
-        def silent() -> list[Proxy]:
-            return [each for each in asked if each.report is None or each.report.ticket < ticket]
-
-        with trio.move_on_after(ANSWER_TIME):
-            async with trio.open_nursery() as nursery:
-                for proxy in asked:
-                    nursery.start_soon(say, proxy, Ask(ticket))
-                await self._registry.until(lambda: not set(silent()) & set(self.running))
-                nursery.cancel_scope.cancel()
-        return [proxy.report for proxy in asked if proxy.report and proxy not in silent()]
 
     def entries(self) -> tuple[ProxyEntry, ...]:
         """Return what the journal keeps of them."""
@@ -391,6 +346,5 @@ class Proxies:
                 case Lost() | Survived() | BreakerMoved() | KeyMissing():
                     self._hear(message)
                 case Silent(upstreams):
-                    for each in self._silences.keys() & set(upstreams):
-                        self._silences[each].set()
+                    self.figures.are_silent(upstreams)
             self._registry.changed()

@@ -67,7 +67,7 @@ class Survey:
 
     async def take(self, supervisors: Sequence[Supervisor] | None = None) -> Status:
         """Return what is seen now, of these services or all; asks the proxies for their figures."""
-        reports = {report.pid: report for report in await self._proxies.reports()}
+        reports = {report.pid: report for report in await self._proxies.figures.reports()}
         counts = [count for report in reports.values() for count in report.counts]
         config = self._services.config
         chosen = self._services.all() if supervisors is None else supervisors

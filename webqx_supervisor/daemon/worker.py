@@ -15,18 +15,17 @@ from functools import partial
 
 import trio
 
-from webqx_supervisor.core.lifecycle import Occasion, step
+from webqx_supervisor.core.lifecycle import Occasion
 from webqx_supervisor.core.restart import Finish, GiveUp, Restarts, finish
 from webqx_supervisor.daemon import hooks, launch
-from webqx_supervisor.daemon.drain import Drain
 from webqx_supervisor.daemon.journal import Finished, WorkerEntry
-from webqx_supervisor.daemon.launch import Resources, Started
+from webqx_supervisor.daemon.launch import Started
 from webqx_supervisor.daemon.monitor import Monitor
+from webqx_supervisor.daemon.place import Place
 from webqx_supervisor.daemon.race import either
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.evidence import Death
 from webqx_supervisor.model.exits import Exit
-from webqx_supervisor.model.gateway import Upstream, UpstreamState, worker_id
 from webqx_supervisor.model.service import Kind, Service
 from webqx_supervisor.model.status import WorkerState
 from webqx_supervisor.process import tree
@@ -35,115 +34,11 @@ log = logging.getLogger(__name__)
 
 DUMP_TIME = 1.0
 """What a dump may take to reach the log, in seconds."""
-HOPELESS = 3
-"""So many exits in a row without a healthy time count as a failed start."""
-
 _DOWN = (WorkerState.BACKOFF, WorkerState.EXITED, WorkerState.FATAL, WorkerState.STOPPED)
 
 
-class Worker:
-    """What is seen of one worker, and the task that lives it.
-
-    `on_trial` is a worker that a reload or a scale-up has yet to prove: an exit before it is
-    ready ends it instead of being healed.
-    """
-
-    remote: str | None = None
-    """Where it is, if that is elsewhere (daemon.remote)."""
-
-    def __init__(
-        self, service: Service, instance: int, port: int | None, resources: Resources
-    ) -> None:
-        self.service = service
-        self.instance = instance
-        self.port = port
-        self.state = WorkerState.STOPPED
-        self.healthy = False
-        self.reason = "waits for its time" if service.schedule.cron else ""
-        self.restarts = 0
-        self.started: Started | None = None
-        self.on_trial = False
-        self.exit_code: int | None = None
-        self.well = False  # EXITED with success
-        self.gone = trio.Event()
-        self.last_lines: list[str] = []
-        self._resources = resources
-        self._history = Restarts(service.restart)
-        self._leaving = trio.Event()
-        self._drain = Drain(resources)
-        self._nudged = trio.Event()
-        self._burying = False
-        self._verdict = ""
-        self._ready_at = 0.0
-        self._is_blocked: Callable[[], bool] = _never
-
-    def __repr__(self) -> str:
-        """Return `<Worker api:1 RUNNING pid 4711 port 3001>`."""
-        return f"<Worker {self.name} {self.state} pid {self.pid} port {self.port}>"
-
-    @property
-    def name(self) -> str:
-        """The worker in a person's words: `api:1`."""
-        return f"{self.service.name}:{self.instance}"
-
-    @property
-    def pid(self) -> int | None:
-        """The pid of its process, None between two of them."""
-        return self.started.process.pid if self.started else None
-
-    @property
-    def identity(self) -> str:
-        """How tables and figures name it, or would if it had a process."""
-        return worker_id(self.service.name, self.instance, self.pid or 0)
-
-    @property
-    def upstream(self) -> Upstream | None:
-        """How the proxies see it; None while it takes and holds no requests."""
-        in_rotation = self.state in (WorkerState.RUNNING, WorkerState.DRAINING)
-        if not in_rotation or self.port is None or self.pid is None:
-            return None
-        state = self._upstream_state()
-        return Upstream(
-            self.identity, "127.0.0.1", self.port, self.pid, state, ready_at=self._ready_at
-        )
-
-    @property
-    def blocked(self) -> bool:
-        """Whether it waits for a dependency that will itself not be up soon."""
-        return self._is_blocked()
-
-    @property
-    def coming(self) -> bool:
-        """Whether it is about to be up, so that requests may wait for it."""
-        if self.state is WorkerState.STOPPED:
-            return not (self.blocked or self._leaving.is_set() or self.gone.is_set())
-        return self.state in (WorkerState.STARTING, WorkerState.BACKOFF)
-
-    @property
-    def settled(self) -> bool:
-        """Whether its start has come to an end, good or bad: see `failed`."""
-        if self.service.schedule.cron:  # nobody waits for its time
-            return True
-        if self._burying:  # its last words are still to come
-            return False
-        up = self.state is WorkerState.RUNNING and self.service.kind is not Kind.TASK
-        return up or self.failed or self.state is WorkerState.EXITED
-
-    @property
-    def completed(self) -> bool:
-        """Whether it is a task that has come to its end with success."""
-        return self.service.kind is Kind.TASK and self.well
-
-    @property
-    def failed(self) -> bool:
-        """Whether it is down and will not be up in a moment."""
-        about_to_be_tried = self._nudged.is_set() and not self.blocked
-        if about_to_be_tried or self.service.schedule.cron:
-            return False
-        if self.state is WorkerState.EXITED:
-            return not self.well
-        gave_up = self.blocked or self.state is WorkerState.FATAL
-        return gave_up or self._history.streak >= HOPELESS
+class Worker(Place):
+    """The task that lives one worker's life."""
 
     def adopt(self, started: Started, entry: WorkerEntry) -> None:
         """Take over a process that an earlier daemon started; call before `live`."""
@@ -160,21 +55,6 @@ class Worker:
         if service.restart != self.service.restart:
             self._history = Restarts(service.restart)
         self.service = service
-
-    def leave(self, *, replaced: bool = True) -> None:
-        """Ask it to end for good; `gone` tells when.
-
-        Unless it is `replaced` by others, nobody takes over from it: streams without an end are
-        ended at once, instead of holding up the drain until its deadline.
-        """
-        self._drain.replaced = replaced
-        self._leaving.set()
-        self.nudge()
-
-    def nudge(self) -> None:
-        """Start at once, by hand: forget the backoff."""
-        self._history.started_by_hand()
-        self._nudged.set()
 
     async def live(self, gate: Callable[[], Awaitable[None]]) -> None:
         """Keep a process in this place until told to leave; `gate` holds back each start."""
@@ -349,21 +229,6 @@ class Worker:
         """Wait for `wait`, or for the word to leave, whichever comes first."""
         await either(wait, self._leaving.wait)
 
-    def waits(self, reason: str, is_blocked: Callable[[], bool]) -> None:
-        """Take in what holds back the start, and how to ask whether that will not come soon.
-
-        Asked anew each time: what it waits for may have been started a moment ago.
-        """
-        self._is_blocked = is_blocked
-        if self.reason != reason:
-            self.reason = reason
-            self._resources.registry.changed()
-
-    def waits_no_more(self) -> None:
-        """Take in that nothing holds back the start."""
-        if self._is_blocked is not _never:
-            self.waits("", _never)
-
     def ready(self, uptime: float) -> None:
         """Take in that it answers: from now on it is in the rotation."""
         self.healthy, self.on_trial, self.reason = True, False, ""
@@ -379,20 +244,3 @@ class Worker:
         if healthy:
             self._ready_at = time.monotonic()
         self._tell("healthy" if healthy else "unhealthy", reason, self.pid)
-
-    def _upstream_state(self) -> UpstreamState:
-        up = self.state is WorkerState.RUNNING and self.healthy
-        return UpstreamState.UP if up else self._drain.state
-
-    def _go(self, occasion: Occasion) -> None:
-        self.state = step(self.state, occasion)
-        self._resources.registry.changed()
-
-    def _tell(self, kind: str, text: str, pid: int | None = None) -> None:
-        self._resources.registry.tell(
-            kind, text, service=self.service.name, instance=self.instance, pid=pid
-        )
-
-
-def _never() -> bool:
-    return False

@@ -8,6 +8,20 @@ from webqx_supervisor.model.service import Service
 
 
 @dataclass(frozen=True, slots=True)
+class Dashboard:
+    """Where browsers see what runs. `bind` "": a free port of the loopback, once it is asked for.
+
+    `names` are host names beside those of the loopback; `certificate` and `key` are files in PEM.
+    """
+
+    enabled: bool = True
+    bind: str = ""
+    names: tuple[str, ...] = ()
+    certificate: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The wanted state. Pairs hold a service's name and its policy; not all have a breaker."""
 
@@ -21,6 +35,7 @@ class Config:
     forwardings: tuple[tuple[str, Forwarding], ...] = field(default=())
     balances: tuple[tuple[str, Balance], ...] = ()
     breakers: tuple[tuple[str, Breaker], ...] = ()
+    dashboard: Dashboard = Dashboard()
 
     def service(self, name: str) -> Service | None:
         """Return the service of this name, or None."""

@@ -14,18 +14,6 @@ def explain(command: Sequence[str], cwd: str, env: Mapping[str, str], error: OSE
     return _folder_fault(cwd) or _program_fault(command[0], cwd, env, error)
 
 
-def refuse(command: Sequence[str], cwd: str, env: Mapping[str, str]) -> None:
-    """Raise what execve(2) would for a program that is missing or not executable.
-
-    For a command that is run by way of another program, which could only exit.
-    """
-    found = list(_candidates(command[0], cwd, env))
-    if not found:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
-    if not any(os.access(path, os.X_OK) and not path.is_dir() for path in found):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), command[0])
-
-
 def _folder_fault(cwd: str) -> str | None:
     try:
         mode = Path(cwd).stat().st_mode

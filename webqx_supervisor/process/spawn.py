@@ -1,18 +1,38 @@
 """Start a process, or take over one that runs: either way its end is known from the kernel."""
 
+import json
+import os
+import signal
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 import trio
 
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.exits import Exit
-from webqx_supervisor.process import terminal
+from webqx_supervisor.process import enter
 from webqx_supervisor.process.handle import Handle
 from webqx_supervisor.process.identity import Identity, identify
-from webqx_supervisor.process.refusal import explain, refuse
+from webqx_supervisor.process.refusal import explain
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a process takes on itself before it becomes its command (process.enter).
+
+    One that differs from `Entry()` costs the start of an interpreter, some 15 ms.
+    """
+
+    descriptors: tuple[tuple[int, int], ...] = ()
+    """(number that the process is to see, 3 or more; descriptor of the caller's) pairs."""
+    pid_variable: str = ""
+    """The environment variable that is to hold the process's own pid, see sd_listen_fds(3)."""
+    terminal: bool = False
+    """Whether the descriptor of stdout is the slave of a terminal, which is to be its own, and its
+    standard input as well: then Ctrl-C and job control work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +40,7 @@ class Launch:
     """What to start. `stdout` and `stderr` are file descriptors and stay the caller's.
 
     `env` is the whole environment and its PATH is searched; `keep` names further descriptors
-    that the process inherits under their numbers. `terminal` is the slave of a terminal that
-    is to be all three standard streams, and its own.
+    that the process inherits under their numbers.
     """
 
     command: tuple[str, ...]
@@ -30,7 +49,7 @@ class Launch:
     stdout: int
     stderr: int
     keep: tuple[int, ...] = ()
-    terminal: int | None = None
+    entry: Entry = Entry()
 
 
 class Process(Protocol):
@@ -128,28 +147,77 @@ async def start(launch: Launch) -> Child:
 
     Raises CannotStart with a sentence on what to correct.
     """
-    command = launch.command
+    if launch.entry == Entry():
+        return await _start(launch, launch.command, launch.keep)
+    reading, report = os.pipe()
     try:
-        if launch.terminal is not None:
-            refuse(command, launch.cwd, launch.env)
-            command = terminal.on_it(command, launch.terminal)
+        child = await _start_by_entry(launch, report)
+        fault = await _told(child, reading)
+    finally:
+        os.close(reading)
+    if fault:
+        await child.wait()
+        raise _refusal(launch, json.loads(fault))
+    return child
+
+
+async def _start(launch: Launch, command: tuple[str, ...], keep: tuple[int, ...]) -> Child:
+    try:
         process = await trio.lowlevel.open_process(
             list(command),
             cwd=launch.cwd,
             env=launch.env,
-            stdin=subprocess.DEVNULL if launch.terminal is None else launch.terminal,
+            stdin=launch.stdout if launch.entry.terminal else subprocess.DEVNULL,
             stdout=launch.stdout,
             stderr=launch.stderr,
             start_new_session=True,
-            pass_fds=launch.keep,
+            pass_fds=keep,
         )
     except OSError as error:
-        raise CannotStart(explain(launch.command, launch.cwd, launch.env, error)) from error
+        raise _unrunnable(launch, error) from error
     except ValueError as error:  # a null byte, or "=" in a variable's name
         raise CannotStart(f"{launch.command[0]} cannot be run: {error}") from error
     identity = identify(process.pid)
     assert identity is not None, "a child that nobody has waited for is in the process table"
     return Child(process, identity)
+
+
+async def _start_by_entry(launch: Launch, report: int) -> Child:
+    """Start the command behind process.enter, which tells by the pipe `report`; closes that."""
+    settings = asdict(launch.entry) | {"report": report, "locale": launch.env.get("LC_CTYPE")}
+    program = (sys.executable, "-I", "-S", enter.__file__, json.dumps(settings))
+    given = tuple(descriptor for _, descriptor in launch.entry.descriptors)
+    try:
+        return await _start(launch, program + launch.command, (*launch.keep, *given, report))
+    finally:
+        os.close(report)
+
+
+async def _told(child: Child, pipe: int) -> bytes:
+    """Read to the end, which comes once the command runs; one that nobody waits for is ended."""
+    told = b""
+    try:
+        while True:
+            await trio.lowlevel.wait_readable(pipe)
+            piece = os.read(pipe, 4096)
+            if not piece:
+                return told
+            told += piece
+    except trio.Cancelled:
+        child.send_signal(signal.SIGKILL)
+        with trio.CancelScope(shield=True):
+            await child.wait()
+        raise
+
+
+def _refusal(launch: Launch, fault: Mapping[str, Any]) -> CannotStart:
+    if "text" in fault:
+        return CannotStart(fault["text"])
+    return _unrunnable(launch, OSError(fault["errno"], os.strerror(fault["errno"])))
+
+
+def _unrunnable(launch: Launch, error: OSError) -> CannotStart:
+    return CannotStart(explain(launch.command, launch.cwd, launch.env, error))
 
 
 def adopt(

@@ -11,7 +11,7 @@ import os
 import struct
 import termios
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from webqx_supervisor.process.subscription import Subscription
 
@@ -29,15 +29,6 @@ def opened() -> tuple[int, int]:
     master, slave = os.openpty()
     _resize(slave, ROWS, COLUMNS)
     return master, slave
-
-
-def on_it(command: Sequence[str], slave: int) -> tuple[str, ...]:
-    """Return what runs `command` with the terminal as its controlling one.
-
-    It becomes that of the session's leader who opens it, so a shell opens it and gives way. Else
-    neither Ctrl-C nor job control would work.
-    """
-    return ("/bin/sh", "-c", 'exec "$@" <>"$0" >&0 2>&1', os.ttyname(slave), *command)
 
 
 class Viewer:

@@ -1,0 +1,54 @@
+// Lines over time, by uPlot.
+
+import { clock } from "/words.js";
+
+const COLOURS = ["--line-1", "--line-2"];
+
+/** A chart in `element`: `series` are [label, key of the points] each; it reaches up to `least`. */
+export class Chart {
+  constructor(element, title, series, format, least = 1) {
+    this.element = element;
+    this.series = series;
+    const style = getComputedStyle(document.documentElement);
+    const axis = { stroke: style.getPropertyValue("--text-2"), grid: { stroke: style.getPropertyValue("--grid") }, ticks: { stroke: style.getPropertyValue("--grid") } };
+    const lines = series.map(([label], at) => ({
+      label,
+      stroke: style.getPropertyValue(COLOURS[at]),
+      width: 1.5,
+      points: { show: false },
+      value: (_, value) => (value === null || value === undefined ? "–" : format(value)),
+    }));
+    const options = {
+      title,
+      width: this.width(),
+      height: 180,
+      cursor: { drag: { x: true, y: false } },
+      scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(high ?? 0, least) * 1.05] } },
+      axes: [{ ...axis, space: 90, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 64, values: (_, values) => values.map(format) }],
+      series: [{}, ...lines],
+    };
+    this.plot = new uPlot(options, [[], ...series.map(() => [])], element);
+    element.setAttribute("role", "img");
+    this.resized = new ResizeObserver(() => this.plot.setSize({ width: this.width(), height: 180 }));
+    this.resized.observe(element);
+    this.label = title;
+    this.format = format;
+  }
+
+  show(points) {
+    this.plot.setData([points.map((each) => each.at), ...this.series.map(([, key]) => points.map((each) => each[key] ?? null))]);
+    const last = points.at(-1);
+    const now = this.series.map(([label, key]) => `${label} ${last?.[key] === null || last?.[key] === undefined ? "unknown" : this.format(last[key])}`);
+    this.element.setAttribute("aria-label", `${this.label}: now ${now.join(", ")}`);
+  }
+
+  end() {
+    this.resized.disconnect();
+    this.plot.destroy();
+  }
+
+  width() {
+    const { paddingLeft, paddingRight } = getComputedStyle(this.element);
+    return Math.max(this.element.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight), 150);
+  }
+}

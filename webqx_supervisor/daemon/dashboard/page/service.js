@@ -1,0 +1,143 @@
+// One service: charts, workers, logs, events, deaths.
+
+import { Chart } from "/charts.js";
+import { el, put, say } from "/dom.js";
+import { follow, world } from "/live.js";
+import { logs } from "/logs.js";
+import { ask, order } from "/orders.js";
+import { badge } from "/overview.js";
+import { bytes, clock, count, duration, moment, percent } from "/words.js";
+
+const TITLES = ["Worker", "State", "Pid", "Port", "Up", "Restarts", "CPU", "Memory", "In flight", "Requests", ""];
+const TABS = ["Logs", "Events", "Deaths"];
+
+/** Show a service in `main`; returns what ends it. */
+export function service(main, name) {
+  const view = new View(main, name);
+  const unfollow = follow((now) => view.show(now));
+  view.show(world);
+  return () => {
+    unfollow();
+    view.end();
+  };
+}
+
+class View {
+  constructor(main, name) {
+    this.name = name;
+    this.state = el("span");
+    this.reason = el("p", { class: "reason" });
+    this.wanted = el("output", { "aria-label": "Workers wanted" });
+    this.toggle = el("button", { type: "button", onclick: () => order(this.stopped ? "start" : "stop", name) }, "Stop");
+    this.body = el("tbody");
+    this.panel = el("div", { role: "tabpanel", id: "panel" });
+    const button = (word, act, label = `${word} ${name}`) => el("button", { type: "button", onclick: act, "aria-label": label }, word);
+    const buttons = el(
+      "div",
+      { class: "buttons" },
+      button("Reload", () => order("reload", name)),
+      button("Restart", () => order("restart", name)),
+      this.toggle,
+      el("span", { class: "scale", role: "group", "aria-label": "Number of workers" }, button("−", () => this.scale(-1), "One worker less"), this.wanted, button("+", () => this.scale(1), "One worker more")),
+    );
+    const head = el("thead", {}, el("tr", {}, TITLES.map((title) => el("th", { scope: "col" }, title))));
+    const figures = [0, 1, 2, 3].map(() => el("div", { class: "chart" }));
+    this.tabs = TABS.map((title) => el("button", { type: "button", role: "tab", "aria-controls": "panel", onclick: () => this.open(title), onkeydown: (event) => this.move(event, title) }, title));
+    main.replaceChildren(
+      el("nav", { "aria-label": "Back" }, el("a", { href: "#/" }, "← all services")),
+      el("div", { class: "title" }, el("h2", {}, name), this.state, buttons),
+      this.reason,
+      el("div", { class: "charts" }, figures),
+      el("h3", {}, "Workers"),
+      el("table", { class: "cards" }, head, this.body),
+      el("div", { role: "tablist", class: "tabs", "aria-label": `More of ${name}` }, this.tabs),
+      this.panel,
+    );
+    this.charts = [
+      new Chart(figures[0], "Requests per second", [["requests/s", "rate"]], count),
+      new Chart(figures[1], "In flight", [["in flight", "inFlight"]], count),
+      new Chart(figures[2], "CPU", [["CPU", "cpu"]], percent),
+      new Chart(figures[3], "Memory", [["memory", "memory"]], bytes),
+    ];
+    this.open("Logs");
+  }
+
+  show({ status, points, events }) {
+    if (!status) return;
+    const service = status.services.find((each) => each.name === this.name);
+    if (!service) {
+      say(this.reason, `There is no service ${this.name} any more.`);
+      return;
+    }
+    this.wantedNow = service.instances;
+    this.stopped = service.state === "STOPPED";
+    put(this.state, badge(service.state));
+    say(this.wanted, String(service.instances));
+    say(this.toggle, this.stopped ? "Start" : "Stop");
+    say(this.reason, service.workers.map((worker) => worker.reason).find(Boolean) ?? "");
+    put(this.body, service.workers.map((worker) => this.row(worker)));
+    for (const chart of this.charts) chart.show(points.get(this.name) ?? []);
+    if (this.tab === "Events") this.events(events);
+    const deaths = events.filter((each) => each.service === this.name && each.kind === "exited").length;
+    if (this.tab === "Deaths" && deaths !== this.deathsSeen) this.deaths(deaths);
+  }
+
+  row(worker) {
+    const well = worker.state === "RUNNING" && worker.healthy;
+    const name = `${this.name}:${worker.instance}`;
+    const cells = [name, badge(worker.state, worker.healthy), worker.pid ?? "–", worker.port ?? worker.remote ?? "–", worker.pid ? duration(worker.uptime_s) : "–", worker.restarts, percent(worker.cpu_percent), bytes(worker.rss_bytes), worker.in_flight, worker.requests, worker.reason];
+    return el("tr", { class: well ? "" : "ill", "data-worker": name }, cells.map((cell, at) => el("td", { "data-title": TITLES[at] }, typeof cell === "object" ? cell : String(cell))));
+  }
+
+  scale(by) {
+    const to = this.wantedNow + by;
+    if (to >= 0) order("scale", this.name, to);
+  }
+
+  open(title) {
+    this.close?.();
+    this.close = null;
+    this.tab = title;
+    this.deathsSeen = null;
+    for (const [at, tab] of this.tabs.entries()) {
+      tab.setAttribute("aria-selected", String(TABS[at] === title));
+      tab.tabIndex = TABS[at] === title ? 0 : -1;
+    }
+    this.panel.replaceChildren();
+    if (title === "Logs") this.close = logs(this.panel, this.name);
+    else this.show(world);
+  }
+
+  move(event, title) {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by) return;
+    const at = (TABS.indexOf(title) + by + TABS.length) % TABS.length;
+    this.open(TABS[at]);
+    this.tabs[at].focus();
+  }
+
+  events(events) {
+    const mine = events.filter((each) => each.service === this.name).reverse();
+    const rows = mine.map((each) => el("li", {}, el("time", {}, clock(each.at)), ` ${each.instance ? `${this.name}:${each.instance} ` : ""}${each.kind}  ${each.text}`));
+    put(this.panel, el("ol", { class: "events" }, rows.length ? rows : el("li", {}, "Nothing has happened since the daemon began.")));
+  }
+
+  async deaths(seen) {
+    this.deathsSeen = seen;
+    const answer = await ask(`/api/why?${new URLSearchParams({ worker: this.name })}`).catch((error) => ({ deaths: [], error }));
+    if (this.tab !== "Deaths") return;
+    const found = answer.deaths.map((death) => this.death(death)).reverse();
+    this.panel.replaceChildren(...(found.length ? found : [el("p", {}, answer.error?.message ?? "No worker of it has died.")]));
+  }
+
+  death(death) {
+    const lines = death.last_lines?.length ? el("pre", { class: "log" }, death.last_lines.join("\n")) : "";
+    const lost = (death.requests ?? death.lost ?? []).map((each) => el("li", {}, `${each.method ?? ""} ${each.target ?? ""} ${each.outcome ?? ""}`.trim()));
+    return el("article", { class: "death" }, el("h4", {}, `${this.name}:${death.instance}  ${death.text}`), el("p", {}, moment(death.at)), lost.length ? el("ul", {}, lost) : "", lines);
+  }
+
+  end() {
+    this.close?.();
+    for (const chart of this.charts) chart.end();
+  }
+}
