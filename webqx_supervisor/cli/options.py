@@ -1,6 +1,7 @@
 """What all verbs share: their options, and the way from `-c FILE` to the daemon."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from webqx_supervisor.config import known
 from webqx_supervisor.config.files import locate
 from webqx_supervisor.config.units import seconds
 from webqx_supervisor.control.client import Client
+from webqx_supervisor.model.errors import WebqxError
 
 DEFAULT_FILE = suggest.DEFAULT_FILE
 _CHOSEN = "chosen_daemon"
@@ -47,7 +49,11 @@ def _choose(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
 def _file(ctx: click.Context, param: click.Parameter, file: Path) -> Path:
     """Return the file of the daemon that --name has chosen; else the one of -c."""
     name = ctx.meta.get(_CHOSEN)
-    if name is None or ctx.resilient_parsing:  # as for a suggestion, which never fails
+    if name is None:
+        return file
+    if ctx.resilient_parsing:  # for a suggestion, which never fails
+        with suppress(WebqxError):
+            return known.named(name)
         return file
     if ctx.get_parameter_source(str(param.name)) is not click.core.ParameterSource.DEFAULT:
         raise click.UsageError("-c and --name both say which daemon is meant")
@@ -73,6 +79,7 @@ def _file_option(*short: str) -> Callable[[Command], Command]:
         expose_value=False,
         is_eager=True,  # before the file, which depends on it
         callback=_choose,
+        shell_complete=suggest.daemons,
         metavar="NAME",
         help="The daemon of this name instead, wherever its file is; `ps` lists them.",
     )
@@ -87,7 +94,7 @@ services_argument = click.argument(
     "services",
     nargs=-1,
     metavar="[SERVICE|GROUP|GLOB]...",
-    shell_complete=suggest.services,
+    shell_complete=suggest.selections,
 )
 
 
