@@ -7,6 +7,7 @@ from fakes import service, supervised
 from helpers import free_port
 
 from webqx_supervisor.daemon.table import build
+from webqx_supervisor.model.autoscale import Autoscale
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.gateway import (
     Balance,
@@ -56,11 +57,33 @@ async def test_the_table_carries_version_listeners_routes_and_the_services_own_p
         assert table.groups[0].hang_timeout == supervisor.service.health.hang_timeout > 0
 
 
+def test_what_workers_accept_on_is_no_listener_but_who_was_accepted_finds_the_service():
+    handed = Listener("api", ("127.0.0.1:81",), handed=True)
+    config = replace(CONFIG, listeners=(*CONFIG.listeners, handed))
+    table = build(1, config, [])
+    assert table.listeners == CONFIG.listeners
+    assert table.routes == (*CONFIG.routes, Route("api", "api"))
+    assert config.listeners_of("api") == {"web", "api"}
+
+
 async def test_a_stopped_service_is_refused_at_once_and_with_a_reason(stage):
     async with supervised(service(port=free_port()), stage) as supervisor:
         (group,) = build(1, CONFIG, [supervisor]).groups
         assert not group.expecting
         assert group.reason == "stopped"
+
+
+async def test_a_sleeper_is_expected_by_those_who_wait_for_it(stage):
+    sleeper = replace(service(port=free_port()), instances=0, autoscale=Autoscale(min=0, max=1))
+    async with supervised(sleeper, stage) as supervisor:
+        (group,) = build(1, CONFIG, [supervisor]).groups
+        assert (group.autoscaled, group.asleep, group.expecting) == (True, False, False)
+        await supervisor.start(by_hand=False)
+        (group,) = build(1, CONFIG, [supervisor]).groups
+        assert (group.autoscaled, group.asleep, group.expecting) == (True, True, True)
+        await supervisor.scale(1)
+        (group,) = build(1, CONFIG, [supervisor]).groups
+        assert (group.asleep, group.expecting or bool(group.upstreams)) == (False, True)
 
 
 async def test_an_unhealthy_worker_drains_and_a_healthy_one_is_up_again(stage):

@@ -127,6 +127,16 @@ def test_env_shows_the_real_environment_after_the_daemon_was_killed_and_of_what_
     assert "backend is no single service" in project.cli("env", "backend", code=2)
 
 
+def test_a_secret_is_never_shown_but_a_command_has_it(project):
+    (project.folder / "secret").write_text("hush")
+    (project.folder / "secret").chmod(0o600)
+    start(write(project, 'secrets = { PLAIN = "file:secret" }\n'))
+    for state in ("up", "down"):
+        assert "PLAIN=********\n" in project.cli("env", "api", "--show"), state
+        assert project.cli("exec", "api", "sh", "-c", "echo $PLAIN") == "hush\n"
+        project.cli("stop", "api")
+
+
 def test_a_worker_that_overwrites_its_environment_is_shown_as_it_was_started(project):
     title = (
         "import ctypes, time; from pathlib import Path\n"

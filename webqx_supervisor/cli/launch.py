@@ -15,8 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from webqx_supervisor.cli.options import ENVIRONMENT
 from webqx_supervisor.config import wanted
-from webqx_supervisor.config.files import is_held, prepare, remember
+from webqx_supervisor.config.files import is_held, locate, prepare, remember
 from webqx_supervisor.config.places import Places
 from webqx_supervisor.control import fdstore
 from webqx_supervisor.control.client import Client
@@ -145,6 +146,38 @@ def renew(places: Places, *, proxies: bool) -> Any:
                 f"run on. See {places.daemon_log}"
             )
         time.sleep(PAUSE)
+
+
+def environment(places: Places, asked: str | None) -> str:
+    """Return the environment to read the file in: that of the daemon that runs, else the one asked.
+
+    Raises WebqxError where one is asked for and it runs with another.
+    """
+    present = _present_environment(places)
+    if present is None:
+        return asked or ""
+    if asked is not None and asked != present:
+        now = f"in environment `{present}`" if present else "without an environment"
+        other = asked or '""'
+        raise WebqxError(f"it runs {now}; `webqx-sv apply --env {other}` changes that")
+    return present
+
+
+def in_force(file: Path) -> str:
+    """Return the same where nobody asks but WEBQX_SV_ENV, which gives way to what runs."""
+    try:
+        present = _present_environment(locate(file))
+    except WebqxError:
+        present = None
+    return os.environ.get(ENVIRONMENT, "") if present is None else present
+
+
+def _present_environment(places: Places) -> str | None:
+    """Return the environment of the daemon that runs, None where none does."""
+    try:
+        return wanted.read(places.wanted).config.environment if answers(places) else None
+    except (OSError, ValueError, TypeError):  # an older daemon, say
+        return ""
 
 
 def outdated(places: Places, config: Config) -> bool:

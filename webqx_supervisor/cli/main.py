@@ -15,6 +15,7 @@ HOMES = {
     "top": "top.verb",
     "dashboard": "dashboard",
     "ps": "ps",
+    "alerts": "alerts",
     "logs": "logs",
     "reload": "manage",
     "scale": "manage",

@@ -12,6 +12,7 @@ from webqx_supervisor.cli.hints import hints
 from webqx_supervisor.cli.options import (
     DURATION,
     call,
+    environment_option,
     file_option,
     json_option,
     services_argument,
@@ -34,12 +35,14 @@ PROFILES = "WEBQX_SV_PROFILES"
     help="Have the services of this profile started too, now and later; may be repeated.",
 )
 @click.option("--foreground", is_flag=True, help="Stay in this terminal; for systemd, containers.")
+@environment_option
 @file_option
 @json_option
 def start(
     services: tuple[str, ...],
     profiles: tuple[str, ...],
     foreground: bool,
+    environment: str | None,
     file: Path,
     as_json: bool,
 ) -> None:
@@ -53,11 +56,11 @@ def start(
         launch.await_turn(places)
     from webqx_supervisor.config.compiler import compile_file  # heavy, and not needed to resume
 
-    config = compile_file(file)
+    runs = launch.answers(places)
+    config = compile_file(file, launch.environment(places, environment))
     selection.check_profiles(profiles, config)
     # Those of the environment are meant for all projects, so not every one need know them.
     profiles = profiles or tuple(os.environ.get(PROFILES, "").replace(",", " ").split())
-    runs = launch.answers(places)
     only = () if runs or not services else selection.to_start(services, config, profiles)
     if foreground:
         launch.foreground(places, config, only, profiles)
@@ -148,15 +151,23 @@ def scale(service: str, instances: str, save: bool, file: Path, as_json: bool) -
         click.echo(render.as_json(answer))
     else:
         click.echo(f"{answer['name']}: from {answer['from']} to {answer['to']}")
+        if answer.get("warning"):
+            click.secho(answer["warning"], err=True, fg="yellow")
     _fail_if_any(answer, "has workers that did not start")
 
 
 @click.command()
+# Not by a variable: the choice is the daemon's by now, not that of whoever's shell this is.
+@click.option("--env", "environment", metavar="NAME", help="From now on the tables `env.NAME`.")
 @file_option
 @json_option
-def apply(file: Path, as_json: bool) -> None:
-    """Make what runs match the edited file. What did not change is not touched."""
-    answer = call(file, "POST", "/apply", {})
+def apply(environment: str | None, file: Path, as_json: bool) -> None:
+    """Make what runs match the edited file. What did not change is not touched.
+
+    The environment stays as it was chosen, unless another one is named; --env "" is none.
+    """
+    asked = {} if environment is None else {"environment": environment}
+    answer = call(file, "POST", "/apply", asked)
     if as_json:
         click.echo(render.as_json(answer))
     else:

@@ -37,6 +37,8 @@ class _Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
+ENVIRONMENT = "WEBQX_SV_ENV"
+"""The variable that chooses an environment where no option does."""
 COUNT = click.IntRange(min=0)
 DURATION = _Duration()
 follow_option = click.option("-f", "--follow", is_flag=True, help="Go on as more comes.")
@@ -89,6 +91,13 @@ def _file_option(*short: str) -> Callable[[Command], Command]:
 file_option = _file_option("-n")
 file_option_beside_n = _file_option()
 """For verbs whose -n is a number of lines."""
+environment_option = click.option(
+    "--env",
+    "environment",
+    envvar=ENVIRONMENT,
+    metavar="NAME",
+    help="Take the tables `env.NAME` over `env`; also by WEBQX_SV_ENV.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and only JSON.")
 services_argument = click.argument(
     "services",

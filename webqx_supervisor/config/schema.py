@@ -11,11 +11,14 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from webqx_supervisor.config import fields, resilience_fields, units
+from webqx_supervisor.config.alerts import Alerts
 from webqx_supervisor.config.belonging import Belonging
 from webqx_supervisor.config.clients import Trust
 from webqx_supervisor.config.dashboard import Dashboard, dashboard_table
+from webqx_supervisor.config.environment import Environment
 from webqx_supervisor.config.filters import Filters
 from webqx_supervisor.config.forwarding import Balance, Forward
+from webqx_supervisor.config.handed import HandedSockets
 from webqx_supervisor.config.kinds import (
     AddressText,
     Binds,
@@ -30,7 +33,6 @@ from webqx_supervisor.config.kinds import (
     Section,
     Size,
     Text,
-    Texts,
     Timeout,
 )
 from webqx_supervisor.config.life import Life
@@ -38,6 +40,7 @@ from webqx_supervisor.config.on_terminal import OnTerminal
 from webqx_supervisor.config.resilience import Resilience
 from webqx_supervisor.config.restart_keys import Restart, restart_table
 from webqx_supervisor.config.routes import Route
+from webqx_supervisor.config.scaling import Scaling
 from webqx_supervisor.model import gateway, service
 
 _HEALTH = service.Health()
@@ -221,14 +224,6 @@ class Program(Section):
         default=".",
         description="The folder that the workers run in, seen from the folder of this file.",
     )
-    env: dict[Annotated[str, AfterValidator(fields.env_name)], Text] = Field(
-        default={}, description="Added to the environment, with the same three filled in."
-    )
-    env_file: Texts = Field(
-        default=(),
-        description="Files of NAME=value lines, seen from the folder of this file; a later one "
-        "wins, and `env` over all. Values are taken literally, but for the same three.",
-    )
     instances: Annotated[
         int | str, BeforeValidator(fields.instances, json_schema_input_type=Count | MaxText)
     ] = Field(default=1, description='How many workers; "max" is one per CPU, "max-1" one less.')
@@ -280,7 +275,9 @@ class Program(Section):
     )
 
 
-class Service(Filters, Resilience, Belonging, OnTerminal, Life, Program):
+class Service(
+    Filters, Resilience, Belonging, OnTerminal, Life, Scaling, HandedSockets, Environment, Program
+):
     """One program, as many workers of it as wanted, on sequential ports; or where it is remote."""
 
     model_config = ConfigDict(json_schema_extra=resilience_fields.command_or_remote)
@@ -298,6 +295,9 @@ class ServicesToml(Section):
     )
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = Field(
         default=(), description="Which requests go where."
+    )
+    alerts: Alerts = Field(
+        default_factory=Alerts, description="Whom to tell when something is wrong."
     )
 
 

@@ -83,10 +83,10 @@ class ProxiesScaled:
 
 
 @dataclass(frozen=True, slots=True)
-class DashboardChanged:
-    """The page for browsers is wanted elsewhere, or no more."""
+class PartChanged:
+    """What the daemon does beside the services is wanted otherwise: dashboard, alerts."""
 
-    part: str = "dashboard"
+    part: str
 
 
 Change = (
@@ -99,7 +99,7 @@ Change = (
     | ListenerRemoved
     | ListenerChanged
     | ProxiesScaled
-    | DashboardChanged
+    | PartChanged
 )
 
 
@@ -179,8 +179,9 @@ def _goes(old: Config, new: Config) -> Iterator[Change]:
 def _changes(old: Config, new: Config) -> Iterator[Change]:
     if old.proxies != new.proxies:
         yield ProxiesScaled(old.proxies, new.proxies)
-    if old.dashboard != new.dashboard:
-        yield DashboardChanged()
+    for part in ("dashboard", "alerts"):
+        if getattr(old, part) != getattr(new, part):
+            yield PartChanged(part)
     for service in new.services:
         if before := old.service(service.name):
             tuned = _gateway(old, service.name) != _gateway(new, service.name)
@@ -196,7 +197,9 @@ def _service_changes(old: Service, new: Service, *, tuned: bool) -> Iterator[Cha
         yield Reloaded(new.name)  # takes the new policies over as well
     elif tuned or replace(old, instances=new.instances, env=new.env) != new:
         yield Retuned(new.name)
-    if old.instances != new.instances:
+    # What the load decides is not set back by what it began with.
+    left_to_load = old.autoscale is not None
+    if new.autoscale is None and (left_to_load or old.instances != new.instances):
         yield Scaled(new.name, old.instances, new.instances)
 
 
@@ -208,8 +211,10 @@ def _comes(old: Config, new: Config) -> Iterator[Change]:
 
 
 def _seen_by_process(service: Service) -> tuple[object, ...]:
-    env, place = dict(service.env), (service.cwd, service.port, service.remote)
-    return service.command, place, env, service.kind, service.schedule, service.terminal
+    env = dict(service.env), dict(service.secrets), service.env_inherit
+    place = service.cwd, service.port, service.remote, service.listen_fds
+    kind = service.kind, service.schedule, service.terminal
+    return service.command, place, env, kind
 
 
 def _gateway(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webqx_supervisor.config.phrases import did_you_mean
+from webqx_supervisor.control.fdstore import VARIABLES
 from webqx_supervisor.control.server import Call, Reply
 from webqx_supervisor.core import selection
 from webqx_supervisor.core.masking import masked
@@ -22,6 +23,9 @@ from webqx_supervisor.process import table, tree
 
 _SIGNALS = [signal_name(number) for number in range(1, 32)]
 
+_OF_THE_PROCESS = (tree.COOKIE_VARIABLE, *VARIABLES)
+"""The mark by which all that has it ends with the worker, and what tells of its descriptors."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -31,6 +35,8 @@ class Place:
     instance: int
     cwd: str
     env: dict[str, str]
+    secrets: frozenset[str]
+    """The names of what is never shown."""
 
 
 class ByHand:
@@ -74,14 +80,14 @@ class ByHand:
         return Reply({"signal": signal_name(number), "workers": rows})
 
     async def _env(self, call: Call) -> Reply:
-        place = self._place(call.query.get("worker", ""))
-        env = masked(place.env, show="show" in call.query)
+        place = await self._place(call.query.get("worker", ""))
+        env = masked(place.env, show="show" in call.query, never=place.secrets)
         return Reply(_row(place, env))
 
     async def _exec(self, call: Call) -> Reply:
-        place = self._place(call.query.get("worker", ""))
-        env = {key: value for key, value in place.env.items() if key != tree.COOKIE_VARIABLE}
-        return Reply(_row(place, env))  # without the mark by which it would end with the worker
+        place = await self._place(call.query.get("worker", ""))
+        env = {key: value for key, value in place.env.items() if key not in _OF_THE_PROCESS}
+        return Reply(_row(place, env))
 
     def _processes(self, word: str) -> list[tuple[Worker, Started]]:
         """Return the workers that a word means, and their processes.
@@ -103,10 +109,10 @@ class ByHand:
             raise NoProcess(f"{word} has no process now: it is {state}")
         return found
 
-    def _place(self, word: str) -> Place:
+    async def _place(self, word: str) -> Place:
         """Return where the worker of a word is, of a service its first.
 
-        Raises NoSuchService, UsageError.
+        Raises NoSuchService, UsageError; CannotStart for a secret that cannot be read.
         """
         name, instance = selection.worker(word)
         supervisor = self._services.one(name)
@@ -117,22 +123,34 @@ class ByHand:
         if instance is not None and instance not in instances:
             raise NoSuchService(f"{name} has no worker {instance}")
         instance = instance or min(instances, default=1)
-        return Place(name, instance, service.cwd, _environment(supervisor, instance))
+        env = _seen(supervisor.workers.get(instance))
+        if env is None:
+            env = await self._would_have(supervisor, instance)
+        secret = frozenset(name for name, _ in service.secrets)
+        return Place(name, instance, service.cwd, env, secret)
 
-
-def _environment(supervisor: Supervisor, instance: int) -> dict[str, str]:
-    """Return the environment that this worker has; would have, while it has no process."""
-    service, worker = supervisor.service, supervisor.workers.get(instance)
-    if worker is None or worker.started is None:
+    async def _would_have(self, supervisor: Supervisor, instance: int) -> dict[str, str]:
+        """Return the environment that the worker is started with. Raises CannotStart."""
+        service, worker = supervisor.service, supervisor.workers.get(instance)
         port = None if service.port is None else service.port + instance - 1
-        env = environment(service, instance, worker.port if worker else port, "")
+        read = await self._services.secrets(service)
+        env = environment(service, instance, worker.port if worker else port, "", read)
         del env[tree.COOKIE_VARIABLE]
         return env
-    given = environment(worker.service, instance, worker.port, worker.started.cookie)
+
+
+def _seen(worker: Worker | None) -> dict[str, str] | None:
+    """Return the environment that the kernel shows of a worker's process; None where none does.
+
+    A program may have written its title over it, or be another user's.
+    """
+    if worker is None or worker.started is None:
+        return None
     pairs = map(os.fsdecode, table.environment(worker.started.process.pid))
     seen = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-    # A program may have written its title over it, or be another user's.
-    return seen if given.keys() <= seen.keys() else given
+    secret = dict.fromkeys((name for name, _ in worker.service.secrets), "")
+    given = environment(worker.service, worker.instance, worker.port, "", secret)
+    return seen if given.keys() <= seen.keys() else None
 
 
 def _row(place: Place, env: dict[str, str]) -> dict[str, Any]:

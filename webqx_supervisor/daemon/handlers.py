@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from webqx_supervisor.control.server import Call, Reply, Stream
 from webqx_supervisor.core.reconcile import Change, resolve_instances
+from webqx_supervisor.daemon import headroom
+from webqx_supervisor.daemon.alerts.watch import AlertWatch
 from webqx_supervisor.daemon.attaching import Attaching
 from webqx_supervisor.daemon.byhand import ByHand
 from webqx_supervisor.daemon.evidence import ASKED, Evidence
@@ -21,6 +23,7 @@ from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.model.codec import from_plain, to_plain
 from webqx_supervisor.model.errors import UsageError
 from webqx_supervisor.model.gateway import Pause
+from webqx_supervisor.model.service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,8 @@ class Pulse:
 class Whole(Protocol):
     """What only the daemon as a whole can do."""
 
-    async def apply(self) -> tuple[Sequence[Change], list[Failure]]:
-        """Compile services.toml and make it so."""
+    async def apply(self, environment: str | None = None) -> tuple[Sequence[Change], list[Failure]]:
+        """Compile services.toml and make it so, in another environment if one is named."""
 
     def shut_down(self) -> None:
         """End it all."""
@@ -52,6 +55,7 @@ class Whole(Protocol):
         """Have these profiles active as well."""
 
     pauses: Pauses
+    alerts: AlertWatch
 
     async def in_force(self) -> None:
         """Return when every proxy follows what is wanted now."""
@@ -90,6 +94,8 @@ class Handlers:
             "/pause": self._pause,
             "/resume": self._resume,
             "/dashboard": self._dashboard,
+            "/alerts": self._alerts,
+            "/alerts/test": self._test_alerts,
             **Looking(services, survey, registry, logs, evidence).verbs,
             **ByHand(services, registry).verbs,
             **Attaching(services).verbs,
@@ -146,18 +152,23 @@ class Handlers:
             raise UsageError(f"{name} is remote: it has the addresses that services.toml names")
         before = supervisor.wanted
         wanted = resolve_instances(str(body.get("instances", "")), before, os.cpu_count() or 1)
+        _check_span(supervisor.service, wanted)
         self._registry.tell(
             ASKED, f"scale from {before} to {wanted}", service=supervisor.service.name
         )
+        warning = await headroom.warning(supervisor.everyone, wanted - before)
         await supervisor.scale(wanted)
         failures = await self._services.settle([supervisor])
         name = supervisor.service.name
         answer = {"name": name, "from": before, "to": wanted, "failed": to_plain(failures)}
-        return Reply(answer)
+        return Reply({**answer, "warning": warning})
 
-    async def _apply(self, _: Call) -> Reply:
-        self._registry.tell(ASKED, "apply")
-        changes, failures = await self._whole.apply()
+    async def _apply(self, call: Call) -> Reply:
+        environment = _body(call, "environment").get("environment")
+        if not (environment is None or isinstance(environment, str)):
+            raise UsageError('"environment" is to be a name, or "" for none')
+        self._registry.tell(ASKED, f"apply {environment or ''}".strip())
+        changes, failures = await self._whole.apply(environment)
         return Reply(
             {"changes": [_change_row(change) for change in changes], "failed": to_plain(failures)}
         )
@@ -189,6 +200,13 @@ class Handlers:
     async def _dashboard(self, _: Call) -> Reply:
         return Reply({"url": await self._whole.invite()})
 
+    async def _alerts(self, _: Call) -> Reply:
+        return Reply(self._whole.alerts.state())
+
+    async def _test_alerts(self, call: Call) -> Reply:
+        receiver = str(_body(call, "receiver").get("receiver", ""))
+        return Reply({"receivers": await self._whole.alerts.test(receiver)})
+
     def _told(self, verb: str, supervisors: list[Supervisor]) -> list[Supervisor]:
         """Leave word of what is asked of these services; return them."""
         for supervisor in supervisors:
@@ -205,6 +223,15 @@ class Handlers:
         return Reply({"services": rows, "failed": list(failures)})
 
 
+def _check_span(service: Service, wanted: int) -> None:
+    """Raise UsageError if a service that scales by its load would have to leave its span."""
+    span = service.autoscale
+    if span is not None and not span.min <= wanted <= span.max:
+        raise UsageError(
+            f"{service.name} has {span.min} to {span.max} workers (autoscale), not {wanted}"
+        )
+
+
 def _remote(supervisors: Iterable[Supervisor]) -> list[str]:
     """Return the names of those that run elsewhere."""
     return [each.service.name for each in supervisors if each.service.remote]
@@ -213,7 +240,7 @@ def _remote(supervisors: Iterable[Supervisor]) -> list[str]:
 def _change_row(change: Change) -> dict[str, Any]:
     """Return e.g. {"service": "api", "change": "scaled", "before": 2, "after": 4}."""
     word = type(change).__name__
-    for part in ("Listener", "Proxies", "Dashboard"):
+    for part in ("Listener", "Proxies", "Part"):
         word = word.removeprefix(part)
     word = word.lower()
     return {**to_plain(change), "change": word}

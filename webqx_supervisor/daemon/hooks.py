@@ -9,6 +9,7 @@ from dataclasses import replace
 import trio
 
 from webqx_supervisor.daemon import launch
+from webqx_supervisor.daemon.environment import Gifts
 from webqx_supervisor.daemon.launch import Resources, Started
 from webqx_supervisor.daemon.place import Place
 from webqx_supervisor.model.errors import CannotStart
@@ -30,12 +31,14 @@ async def run(name: str, place: Place, resources: Resources) -> None:
     command: tuple[str, ...] = getattr(place.service.hooks, name)
     if not command:
         return
-    extra = {"WEBQX_SV_HOOK": name}
+    env = {"WEBQX_SV_HOOK": name}
     if place.pid is not None:
-        extra["WEBQX_SV_PID"] = str(place.pid)
+        env["WEBQX_SV_PID"] = str(place.pid)
     try:
         service = replace(place.service, terminal=False)  # nobody could attach to it
-        started = await launch.begin(command, service, place.instance, place.port, resources, extra)
+        started = await launch.begin(
+            command, service, place.instance, place.port, resources, Gifts(tuple(env.items()))
+        )
     except CannotStart as error:
         raise HookFailed(f"{name}: {error}", []) from error
     limit = place.service.hooks.timeout

@@ -67,6 +67,7 @@ class Looking:
         events = self._events_of([supervisor.service.name])
         return {
             "service": service,
+            "environment": self._services.config.environment,
             "status": to_plain(status),
             "events": to_plain(events[-DESCRIBED_EVENTS:]),
         }

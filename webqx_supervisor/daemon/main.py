@@ -22,6 +22,8 @@ from webqx_supervisor.core import selection
 from webqx_supervisor.core.reconcile import Change
 from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
+from webqx_supervisor.daemon.alerts import watch_over
+from webqx_supervisor.daemon.autoscale import Autoscaling
 from webqx_supervisor.daemon.compile import compile_apart
 from webqx_supervisor.daemon.credentials import CredentialStore
 from webqx_supervisor.daemon.dashboard.door import Door
@@ -38,13 +40,14 @@ from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.proxies import Proxies
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.renewal import Renewal
+from webqx_supervisor.daemon.secrets import Secrets
 from webqx_supervisor.daemon.services import Failure, Services
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.statefolder import StateFolder
 from webqx_supervisor.daemon.status import Survey
 from webqx_supervisor.model.errors import WebqxError
 from webqx_supervisor.model.gateway import Table, read_worker_id
-from webqx_supervisor.model.link import BreakerMoved, KeyMissing, Lost, Survived
+from webqx_supervisor.model.link import BreakerMoved, KeyMissing, Lost, Queued, Survived
 from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.process.identity import boot_id
 from webqx_supervisor.process.output import Output
@@ -78,7 +81,9 @@ class Daemon:
         self._watchdog = fdstore.watchdog()
         self._store.recall({fdstore.LOCK: lock, **self._inherited})
         self._folder = StateFolder(places, self._store, lock[0] if lock else None)
-        self._registry = Registry()
+        secrets = Secrets()
+        output.mask = secrets.masked_lines
+        self._registry = Registry(mask=secrets.masked)
         self._orphans = Orphans()
         self._stopping = trio.Event()
         self._applying = trio.Lock()
@@ -98,6 +103,8 @@ class Daemon:
             silence=lambda upstream: self._proxies.figures.silence(upstream),  # noqa: PLW0108
             save=self._save,
             evidence=Evidence(self._registry, places.deaths),
+            secrets=secrets,
+            sockets=self._sockets,
         )
         self._resources = resources
         self._renewal = Renewal(places.state_dir, self._store, output, self._save_all)
@@ -108,6 +115,7 @@ class Daemon:
         self._services = Services(asked.config, resources, self._sockets, asked.profiles)
         before = self._saved.pauses if self._saved.boot_id == boot_id() else ()
         self.pauses = Pauses(self._registry, lambda: self._services.config, before)
+        self.alerts = watch_over(self._services, resources.counts, self._registry, places)
         self._dashboard = Door(
             lambda: self._services.config.dashboard,
             Sessions(places.sessions),
@@ -123,12 +131,16 @@ class Daemon:
             [str(places.logs)],
             self._hear,
         )
+        self._autoscaling = Autoscaling(
+            self._services.all, self._proxies.figures.survey, self._registry
+        )
 
     async def run(self) -> None:
         """Live until told to stop; then let everything end in order."""
         adoption = Adoption(self._saved, self._inherited, self._orphans, self._store)
         self._sockets.adopt(self._inherited)
         still_there = adoption.proxies(self._sockets)
+        adoption.handed(self._services.config.listeners, self._sockets)
         self._sockets.follow(self._services.config.listeners)
         # Before the workers: they may hold requests of any.
         self._proxies.adopt(still_there, self._inherited)
@@ -170,7 +182,11 @@ class Daemon:
     async def _open_doors(self, orders: Sequence[journal.Order]) -> None:
         """Answer commands and signals until told to stop."""
         survey = Survey(
-            self._services, self._proxies, lambda: self._renewal.keeper_pid, self.pauses.all
+            self._services,
+            self._proxies,
+            lambda: self._renewal.keeper_pid,
+            self.pauses.all,
+            self._autoscaling.status,
         )
         logs = LogReader(self._places.logs, self._output, self._services)
         evidence = self._resources.evidence
@@ -182,6 +198,8 @@ class Daemon:
             doors.start_soon(self._replace_old_proxies)
             doors.start_soon(self._sockets.keep_trying)
             doors.start_soon(self._dashboard.run, handlers.handle, survey.take)
+            doors.start_soon(self.alerts.run)
+            doors.start_soon(self._autoscaling.run)
             doors.start_soon(self._mind_folder, doors, handlers)
             self._store.notify(b"READY=1")
             self._registry.tell("started", f"daemon pid {os.getpid()}")
@@ -274,10 +292,15 @@ class Daemon:
         for failure in failures:
             self._registry.tell("failed", failure.reason, service=failure.name)
 
-    async def apply(self) -> tuple[Sequence[Change], list[Failure]]:
-        """Compile services.toml and make it so. Raises ConfigError, with nothing changed."""
+    async def apply(self, environment: str | None = None) -> tuple[Sequence[Change], list[Failure]]:
+        """Compile services.toml and make it so, in the environment that was chosen before or now.
+
+        Raises ConfigError, with nothing changed.
+        """
         async with self._applying:
-            new = await compile_apart(str(self._places.file))
+            if environment is None:
+                environment = self._services.config.environment
+            new = await compile_apart(str(self._places.file), environment)
             self._credentials.follow(new.routes)
             changes, failures = await self._services.apply(new)
             self._proxies.resize(new.proxies)
@@ -315,7 +338,7 @@ class Daemon:
         credentials = self._credentials.current
         return table.build(version, config, supervisors, suspects, credentials)
 
-    def _hear(self, message: Lost | Survived | BreakerMoved | KeyMissing) -> None:
+    def _hear(self, message: Lost | Survived | BreakerMoved | KeyMissing | Queued) -> None:
         evidence = self._resources.evidence
         match message:
             case Lost():
@@ -329,6 +352,8 @@ class Daemon:
                 )
             case KeyMissing(source):
                 self._credentials.key_missing(source)
+            case Queued(services):
+                self._autoscaling.requests_wait(services)
 
     def _last_requests(self) -> float:
         drains = [service.stop.drain for service in self._services.config.services]

@@ -14,6 +14,7 @@ from webqx_supervisor.model.gateway import Pause
 from webqx_supervisor.model.link import Count, Report
 from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.model.status import (
+    AutoscaleStatus,
     DaemonStatus,
     ProxyStatus,
     ServiceStatus,
@@ -57,11 +58,13 @@ class Survey:
         proxies: Proxies,
         keeper_pid: Callable[[], int | None],
         paused: Callable[[], tuple[Pause, ...]] = tuple,
+        autoscale: Callable[[Supervisor], AutoscaleStatus | None] = lambda _: None,
     ) -> None:
         self._services = services
         self._proxies = proxies
         self._keeper_pid = keeper_pid
         self._paused = paused
+        self._autoscale = autoscale
         self._born = trio.current_time()
         self._meter = CpuMeter()
 
@@ -80,6 +83,7 @@ class Survey:
                 file=config.file,
                 keeper_pid=self._keeper_pid(),
                 profiles=self._services.profiles,
+                environment=config.environment,
             ),
             proxies=self._proxy_rows(reports),
             services=tuple(self._service(each, counts) for each in chosen),
@@ -106,7 +110,7 @@ class Survey:
     def _service(self, supervisor: Supervisor, counts: list[Count]) -> ServiceStatus:
         config = self._services.config
         name = supervisor.service.name
-        listeners = {route.listener for route in config.routes if route.service == name}
+        listeners = config.listeners_of(name)
         binds = [bind for each in config.listeners if each.name in listeners for bind in each.binds]
         return ServiceStatus(
             name=name,
@@ -117,6 +121,7 @@ class Survey:
             groups=supervisor.service.groups,
             profiles=supervisor.service.profiles,
             inactive=supervisor.stopped and not self._services.wants(supervisor.service),
+            autoscale=self._autoscale(supervisor),
         )
 
     def _worker(self, worker: Worker, counts: list[Count]) -> WorkerStatus:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from webqx_supervisor.model.autoscale import Autoscale
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -172,6 +174,12 @@ class Service:
     instances: int = 1
     port: int | None = None
     env: tuple[tuple[str, str], ...] = ()
+    env_inherit: tuple[str, ...] = ("*",)
+    """Names and patterns of what is passed on of the daemon's own environment."""
+    secrets: tuple[tuple[str, str], ...] = ()
+    """(variable, place) pairs: `file:` and an absolute path, `cred:NAME`, `env:NAME`."""
+    listen_fds: tuple[str, ...] = ()
+    """The addresses whose listening sockets the workers get, in the order of descriptors."""
     health: Health = field(default_factory=Health)
     stop: Stop = field(default_factory=Stop)
     restart: RestartPolicy = field(default_factory=RestartPolicy)
@@ -193,3 +201,10 @@ class Service:
     """If there are any, it is started only by name or while one of them is active."""
     terminal: bool = False
     """Whether each worker has a terminal instead of pipes and an empty input."""
+    autoscale: Autoscale | None = None
+    """Between which numbers the load decides; `instances` is only how many there are first."""
+
+    @property
+    def most(self) -> int:
+        """How many workers there may be without being asked for."""
+        return max(self.instances, self.autoscale.max) if self.autoscale else self.instances

@@ -45,8 +45,23 @@ class WorkerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class AutoscaleStatus:
+    """Between which numbers the load decides, and what it has decided last.
+
+    `decided`: "" before the first decision of this daemon; `decided_at`: Unix time in seconds.
+    """
+
+    min: int
+    max: int
+    decided: str = ""
+    decided_at: float | None = None
+    held: str = ""
+    """Why there are fewer workers than the load asks for: the memory has no room."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """One service now. `state` is the word for the whole: see core.lifecycle.summary."""
+    """One service now. `state` is the word for the whole: see core.lifecycle (summary, ASLEEP)."""
 
     name: str
     state: str
@@ -57,6 +72,7 @@ class ServiceStatus:
     profiles: tuple[str, ...] = ()
     inactive: bool = False
     """It is down because none of its profiles is active."""
+    autoscale: AutoscaleStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +87,8 @@ class DaemonStatus:
     keeper_pid: int | None = None
     profiles: tuple[str, ...] = ()
     """Those that are active."""
+    environment: str = ""
+    """The tables of `env` in force."""
 
 
 @dataclass(frozen=True, slots=True)

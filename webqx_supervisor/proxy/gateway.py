@@ -14,7 +14,7 @@ from webqx_supervisor.core.wire.proxyline import ProxyLine
 from webqx_supervisor.core.wire.writer import date_field
 from webqx_supervisor.model.clients import Introduction
 from webqx_supervisor.model.gateway import Limits, Route, Table
-from webqx_supervisor.model.link import BreakerMoved, HandedEndless, Message
+from webqx_supervisor.model.link import BreakerMoved, HandedEndless, Message, Queued
 from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.net import rates
 from webqx_supervisor.net.channel import Channel
@@ -124,7 +124,7 @@ class Gateway:
         self.reactor = reactor
         self.log = log
         self.destroyed = DestroyedSockets(reactor)
-        self.upstreams = Upstreams(reactor, idle, silent, seed, self._breaker_moved)
+        self.upstreams = Upstreams(reactor, idle, silent, seed, self._breaker_moved, self._queued)
         self.clients: set[Client] = set()
         self.requests = 0
         self.tell: Callable[[Message], None] = _nobody
@@ -224,6 +224,9 @@ class Gateway:
 
     def _breaker_moved(self, upstream: str, state: BreakerState, reason: str) -> None:
         self.tell(BreakerMoved(upstream, state, reason))
+
+    def _queued(self, services: tuple[str, ...]) -> None:
+        self.tell(Queued(services))
 
     def forget(self, client: Client) -> None:
         """Note that a client's connection is closed."""

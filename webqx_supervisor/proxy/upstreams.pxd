@@ -13,6 +13,7 @@ cdef class Upstreams:
     cdef public dict _groups
     cdef public dict _upstreams
     cdef public Watch _watch
+    cdef public object _queue_watch
 
     cpdef release(self, Group group, LiveUpstream upstream, bint answered)
     cpdef bint keep(self, LiveUpstream upstream)

@@ -25,6 +25,12 @@ def test_descriptors_have_room_to_scale():
     assert wanted.descriptors(many) == 2 * (1 + 4 + 4000 + 2)
 
 
+def test_the_environment_in_force_is_that_of_a_boot():
+    chosen = Config("x", "/x", environment="production")
+    assert ("WEBQX_SV_ENV", "production") in wanted.boot(chosen).environment
+    assert "WEBQX_SV_ENV" not in dict(wanted.boot(Config("x", "/x")).environment)
+
+
 def test_root_gets_the_path_of_this_terminal(monkeypatch):
     monkeypatch.setenv("PATH", "/my node:/bin")
     monkeypatch.setenv("WEBQX_SV_HOME", "/state")

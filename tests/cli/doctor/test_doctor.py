@@ -72,6 +72,14 @@ def test_a_wrong_file_and_a_missing_program(folder):
     assert "no-such-program" in finding["text"]
 
 
+def test_a_secret_that_is_not_there(folder):
+    (folder / "services.toml").write_text(
+        '[services.api]\ncommand = "true"\nsecrets = { DB = "file:gone" }\n'
+    )
+    (finding,) = of(doctor(0), "secrets")
+    assert "services.toml:3: services.api.secrets.DB: cannot read" in finding["text"]
+
+
 def test_ports_that_somebody_has(folder, port):
     (folder / "services.toml").write_text(
         f'[services.api]\ncommand = "true"\nport = {port}\nlisten = {port + 4}\n'

@@ -69,7 +69,7 @@ def startup(as_json: bool, **words: Any) -> None:
 
     asked = Asked(**words)
     way = _way(asked)
-    config = compile_file(asked.file)
+    config = compile_file(asked.file, launch.in_force(asked.file))
     user = wanted.user_for_system(asked.user) if asked.system else ""
     boot = wanted.boot(config, user=user)
     if asked.print_only:

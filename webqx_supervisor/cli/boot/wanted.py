@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 
+from webqx_supervisor.cli.options import ENVIRONMENT
 from webqx_supervisor.model.boot import Boot
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import UsageError, WebqxError
@@ -33,7 +34,7 @@ def boot(config: Config, *, user: str = "") -> Boot:
         name=config.name,
         file=config.file,
         command=command(),
-        environment=_environment(user),
+        environment=_environment(user, config.environment),
         user=user,
         stop_timeout=stop_timeout(config),
         descriptors=descriptors(config),
@@ -90,15 +91,16 @@ def as_root(words: list[str]) -> str:
 
 
 def _carried_by_sudo() -> list[str]:
-    names = [name for name in CARRIED if name not in ("PATH", "LANG")]
+    names = [ENVIRONMENT, *(name for name in CARRIED if name not in ("PATH", "LANG"))]
     return [f"{name}={os.environ[name]}" for name in names if os.environ.get(name)]
 
 
-def _environment(user: str) -> tuple[tuple[str, str], ...]:
+def _environment(user: str, chosen: str) -> tuple[tuple[str, str], ...]:
     names = list(CARRIED)
     if user in ("", me()):
         names.append("XDG_STATE_HOME")  # it says where the state folder is, of this user
-    return tuple((name, os.environ[name]) for name in names if os.environ.get(name))
+    carried = [(name, os.environ[name]) for name in names if os.environ.get(name)]
+    return (*carried, *([(ENVIRONMENT, chosen)] if chosen else ()))
 
 
 def _try(wanted: Boot) -> None:

@@ -13,6 +13,7 @@ from webqx_supervisor.cli.boot.systemd import LINGERING, Systemd
 from webqx_supervisor.cli.boot.wanted import me
 from webqx_supervisor.cli.doctor.subject import Subject
 from webqx_supervisor.config.addresses import port_of
+from webqx_supervisor.config.secret_places import doubtful_secrets
 from webqx_supervisor.config.services_toml import missing_programs
 from webqx_supervisor.core.boot import cron as cron_rules
 from webqx_supervisor.core.doctor import limits, place, ports
@@ -40,6 +41,8 @@ def configuration(subject: Subject) -> Iterator[Finding]:
     for problem in missing:
         remedy = "install it, or name it by its path in `command`"
         yield Finding("programs", Level.PROBLEM, str(problem), remedy)
+    for problem in doubtful_secrets(subject.config):
+        yield Finding("secrets", Level.WARNING, str(problem))
     if not missing and subject.complaint is None:
         yield Finding("file", Level.OK, f"{subject.file} is right, and all its programs are there")
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from webqx_supervisor.cli import launch
 from webqx_supervisor.config import wanted
 from webqx_supervisor.config.compiler import compile_file
 from webqx_supervisor.config.files import locate
@@ -51,7 +52,7 @@ def look_at(file: Path) -> Subject:
     complaint: WebqxError | None = None
     config, places, status, followed = None, None, None, frozenset[str]()
     try:
-        config = compile_file(file)
+        config = compile_file(file, launch.in_force(file))
     except ConfigError as error:
         complaint = error
     try:
