@@ -14,6 +14,7 @@ from webqx_supervisor.config import fields, resilience_fields, units
 from webqx_supervisor.config.access_log import AccessLog, AccessLogKey
 from webqx_supervisor.config.alerts import Alerts
 from webqx_supervisor.config.audit import Audit
+from webqx_supervisor.config.belonging import Belonging
 from webqx_supervisor.config.clients import Trust
 from webqx_supervisor.config.dashboard import Dashboard, dashboard_table
 from webqx_supervisor.config.environment import Environment
@@ -39,6 +40,7 @@ from webqx_supervisor.config.kinds import (
 from webqx_supervisor.config.life import Life
 from webqx_supervisor.config.metrics import Measured
 from webqx_supervisor.config.objectives import Objectives
+from webqx_supervisor.config.on_terminal import OnTerminal
 from webqx_supervisor.config.quota import Means
 from webqx_supervisor.config.resilience import Resilience
 from webqx_supervisor.config.restart_keys import Restart, restart_table
@@ -283,7 +285,17 @@ class Program(Section):
 
 
 class Service(
-    Filters, Resilience, Objectives, Life, Scaling, HandedSockets, Means, Environment, Program
+    Filters,
+    Resilience,
+    Objectives,
+    Belonging,
+    OnTerminal,
+    Life,
+    Scaling,
+    HandedSockets,
+    Means,
+    Environment,
+    Program,
 ):
     """One program, as many workers of it as wanted, on sequential ports; or where it is remote."""
 

@@ -178,6 +178,9 @@ class _Services:
             remote=entry.remote,
             quota=quota.tree_quota(entry),
             privileges=self._privileges(name, entry),
+            groups=entry.group,
+            profiles=entry.profiles,
+            terminal=entry.terminal,
             autoscale=autoscale_of(entry, self._cpus),
             slo=slo(entry),
         )

@@ -215,7 +215,8 @@ def _seen_by_process(service: Service) -> tuple[object, ...]:
     place = service.cwd, service.port, service.remote, service.listen_fds
     # The soft limit alone is the daemon's, and no process has been told of it.
     means = (replace(service.quota, memory_soft=0), service.privileges)
-    return service.command, place, env, service.kind, service.schedule, means
+    kind = service.kind, service.schedule, service.terminal
+    return service.command, place, env, kind, means
 
 
 def _gateway(
