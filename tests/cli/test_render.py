@@ -149,7 +149,9 @@ def test_a_description_holds_definition_workers_and_events():
             "env": ["API", "TOKEN"],
             "port": None,
             "depends_on": [["db", "ready"]],
+            "secrets": [["KEY", "file:/run/key"]],
         },
+        "environment": "production",
         "status": JOB,
         "events": [
             {"at": 0, "kind": "fatal", "text": "too often", "service": "job", "instance": 1}
@@ -166,6 +168,8 @@ def test_a_description_holds_definition_workers_and_events():
         "env: API, TOKEN",
         "port: -",
         "depends_on: db (ready)",
+        "secrets: KEY (file:/run/key)",
+        "environment: production",
     ]
     assert rest == [
         "SERVICE  STATE  WORKERS  PORTS  LISTEN\njob      FATAL      0/1  -      -",

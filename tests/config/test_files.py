@@ -46,6 +46,7 @@ def test_everything_lies_below_the_state_folder(home, file):
         deaths=state / "deaths.json",
         keys=state / "keys.json",
         sessions=state / "sessions.json",
+        alerts=state / "alerts.json",
         daemon_log=state / "daemon.log",
     )
     assert not state.exists()

@@ -30,3 +30,9 @@ def test_an_error_at_the_end_of_the_file_names_its_last_line():
 
 def test_endless_nesting_is_an_error_and_no_crash():
     assert complaint("a = " + "[" * 100_000).startswith("services.toml: nested too deeply")
+
+
+def test_adding_to_an_inline_table_is_answered_with_what_to_write():
+    said = complaint('[a]\nenv = { X = "1" }\n[a.env.production]\nX = "2"\n')
+    assert said.startswith("services.toml:3: not TOML: cannot declare")
+    assert said.endswith("nothing can be added: write it as a [table] too")

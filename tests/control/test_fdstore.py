@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from webqx_supervisor.control.fdstore import FdStore, inherited
+from webqx_supervisor.control.fdstore import FdStore, inherited, watchdog
 
 LISTENER = """
 import json, os
@@ -168,3 +168,22 @@ def test_a_keeper_that_is_gone_is_logged_and_survived(tmp_path, caplog):
     store = FdStore(str(tmp_path / "nobody"))
     assert not store.push("api.out", 0)
     assert "does not take b'FDSTORE=1'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("pid", "asked", "every"),
+    [
+        ("own", "30000000", 15.0),
+        ("", "3000000", 1.5),
+        ("1", "3000000", None),
+        ("own", "", None),
+        ("own", "0", None),
+        ("own", "soon", None),
+    ],
+)
+def test_the_watchdog_is_fed_twice_in_its_time(monkeypatch, pid, asked, every):
+    monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()) if pid == "own" else pid)
+    monkeypatch.setenv("WATCHDOG_USEC", asked)
+    assert watchdog() == every
+    assert watchdog() is None  # no child takes it for its own
+    assert "WATCHDOG_USEC" not in os.environ

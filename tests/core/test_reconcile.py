@@ -13,7 +13,7 @@ from webqx_supervisor.core.reconcile import (
     ListenerAdded,
     ListenerChanged,
     ListenerRemoved,
-    MetricsChanged,
+    PartChanged,
     ProxiesScaled,
     Reloaded,
     Removed,
@@ -241,7 +241,7 @@ class TestPlan:
 
     def test_so_is_another_place_for_the_metrics(self) -> None:
         new = replace(CONFIG, metrics=MetricsDoor("127.0.0.1:9100"))
-        assert plan(CONFIG, new) == plan(new, CONFIG) == (MetricsChanged(),)
+        assert plan(CONFIG, new) == plan(new, CONFIG) == (PartChanged("metrics"),)
 
     def test_what_goes_comes_first_and_what_comes_last_behind_what_it_depends_on(self) -> None:
         new = Config(

@@ -12,6 +12,8 @@ from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.probe import Answer
 from webqx_supervisor.daemon.registry import Registry
+from webqx_supervisor.daemon.secrets import Secrets
+from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.link import Count
@@ -72,11 +74,11 @@ def scene(folder: Path, output: Output) -> Scene:
     async def silence(_: str) -> None:
         await trio.sleep_forever()
 
-    prober, saved, registry = FakeProber(), [], Registry()
+    prober, saved, registry, store = FakeProber(), [], Registry(), FdStore("")
     resources = Resources(
         registry=registry,
         output=output,
-        store=FdStore(""),
+        store=store,
         prober=prober,  # type: ignore[arg-type]
         logs=folder,
         idle=until_idle,
@@ -85,6 +87,8 @@ def scene(folder: Path, output: Output) -> Scene:
         silence=silence,
         save=lambda: saved.append("saved"),
         evidence=Evidence(registry, folder / "deaths.json"),
+        secrets=Secrets(),
+        sockets=ListeningSockets(store, registry),
     )
     return Scene(resources, prober, idle, saved)
 

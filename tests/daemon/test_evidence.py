@@ -184,3 +184,13 @@ def test_a_kill_for_want_of_memory_may_be(world):
         world.died(pid, KILLED)
         world.lost(pid)
     assert world.evidence.suspects("api")[1] == ("print of /",)
+
+
+def test_a_secret_in_a_request_is_not_kept(tmp_path):
+    registry = Registry(mask=lambda text: text.replace("hunter22", "***"))
+    evidence = Evidence(registry, tmp_path / "deaths.json", kills=lambda: 0)
+    evidence.died(service(), 1, 7, CRASH, "", 1.0)
+    evidence.lost(Lost("api:1@7", LostRequest("GET", "/?key=hunter22", 0.5, "id")))
+    evidence.save()
+    assert evidence.deaths("api")[0].requests[0].target == "/?key=***"
+    assert "hunter22" not in (tmp_path / "deaths.json").read_text()

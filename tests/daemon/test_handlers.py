@@ -31,8 +31,9 @@ class FakeDaemon:
     def __init__(self, registry) -> None:
         self.registry = registry
 
-    async def apply(self):
+    async def apply(self, environment=None):
         await trio.lowlevel.checkpoint()
+        self.registry.tell("applied", f"{environment=}")
         return [Scaled("api", 1, 2)], [Failure("api", "because", ("line",))]
 
     def shut_down(self):
@@ -172,10 +173,10 @@ async def test_followed_events_come_without_gap_or_repetition(desk):
 async def test_a_description_hides_the_values_of_the_environment(desk):
     supervisor = desk.services.all()[0]
     supervisor.retune(service())
-    object.__setattr__(supervisor.service, "env", (("TOKEN", "secret"),))
+    object.__setattr__(supervisor.service, "env", (("TOKEN", "hunter22"),))
     payload = (await desk.ask("/describe", service="api")).payload
     assert payload["service"]["env"] == ["TOKEN"]
-    assert "secret" not in json.dumps(payload)
+    assert "hunter22" not in json.dumps(payload)
 
 
 async def test_ping_tells_how_the_daemon_is(desk):
@@ -202,3 +203,17 @@ async def test_apply_tells_changes_and_failures(desk):
     (change,) = payload["changes"]
     assert (change["change"], change["before"], change["after"]) == ("scaled", 1, 2)
     assert payload["failed"] == [{"name": "api", "reason": "because", "lines": ["line"]}]
+
+
+@pytest.mark.parametrize(
+    ("body", "seen"), [({}, None), ({"environment": "up"}, "up"), ({"environment": ""}, "")]
+)
+async def test_apply_may_name_an_environment(desk, body, seen):
+    await desk.ask("/apply", body)
+    assert desk.registry.events()[-1].text == f"environment={seen!r}"
+
+
+async def test_apply_takes_no_other_words(desk):
+    for body in ({"environment": 7}, {"enviroment": "up"}):
+        with pytest.raises(UsageError):
+            await desk.ask("/apply", body)

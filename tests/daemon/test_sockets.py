@@ -11,7 +11,9 @@ from helpers import free_port
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.sockets import ListeningSockets
+from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.gateway import Listener
+from webqx_supervisor.model.service import Service
 from webqx_supervisor.net.listeners import listen
 
 
@@ -175,3 +177,71 @@ def test_what_is_rescued_is_stored_and_used_and_the_rest_is_closed(sockets, stor
     assert sockets.problems == {}
     assert store.names == [f"listen={bind.replace(':', '~')}"]
     assert not first.getblocking()
+
+
+def handed(bind, name="api"):
+    return Listener(name, (bind,), handed=True)
+
+
+def taker(bind):
+    return Service("api", ("x",), "/", listen_fds=(bind,))
+
+
+def test_what_is_handed_to_workers_is_open_from_their_first_start_until_they_rest(
+    sockets, store, bind
+):
+    sockets.follow([handed(bind)])
+    assert not connects(bind)
+    (mine,) = sockets.of(taker(bind))
+    assert connects(bind)
+    assert sockets.open == {}
+    assert sockets.of(taker(bind)) == [mine]
+    sockets.try_again()
+    assert sockets.of(taker(bind)) == [mine]
+    sockets.rest("api")
+    sockets.try_again()
+    assert not connects(bind)
+    assert store.names == []
+
+
+def test_an_address_changes_sides_with_its_socket(sockets, store, bind):
+    sockets.follow([listener(bind, "api")])
+    ours = sockets.open["api", bind]
+    sockets.follow([handed(bind)])
+    assert sockets.open == {}
+    assert sockets.of(taker(bind)) == [ours]
+    sockets.follow([listener(bind, "api")])
+    assert sockets.open["api", bind] is ours
+    assert sockets.handed == {}
+    assert len(store.names) == 1
+
+
+def test_what_is_handed_is_taken_over_from_an_earlier_daemon(sockets, bind):
+    kept = listen(bind)
+    name = "listen=" + bind.replace(":", "~")
+    sockets.adopt({name: [kept.detach()]})
+    sockets.follow([handed(bind)])
+    assert [each.getsockname() for each in sockets.of(taker(bind))] == [address(bind)]
+
+
+def address(bind):
+    host, _, port = bind.rpartition(":")
+    return host, int(port)
+
+
+def test_of_rescued_sockets_only_those_that_are_asked_for_count(sockets, bind):
+    other = f"127.0.0.1:{free_port()}"
+    sockets.rescue([listen(bind), listen(other)], only=(bind,))
+    assert connects(bind)
+    assert not connects(other)
+
+
+def test_an_address_that_cannot_be_opened_is_why_a_worker_cannot_start(sockets, bind):
+    with listen(bind):
+        sockets.follow([handed(bind)])
+        with pytest.raises(CannotStart, match="is held by pid"):
+            sockets.of(taker(bind))
+        assert ("api", bind) in sockets.problems
+    sockets.try_again()
+    assert sockets.problems == {}
+    assert len(sockets.of(taker(bind))) == 1

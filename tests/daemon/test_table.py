@@ -56,6 +56,15 @@ async def test_the_table_carries_version_listeners_routes_and_the_services_own_p
         assert table.groups[0].hang_timeout == supervisor.service.health.hang_timeout > 0
 
 
+def test_what_workers_accept_on_is_no_listener_but_who_was_accepted_finds_the_service():
+    handed = Listener("api", ("127.0.0.1:81",), handed=True)
+    config = replace(CONFIG, listeners=(*CONFIG.listeners, handed))
+    table = build(1, config, [])
+    assert table.listeners == CONFIG.listeners
+    assert table.routes == (*CONFIG.routes, Route("api", "api"))
+    assert config.listeners_of("api") == {"web", "api"}
+
+
 async def test_a_stopped_service_is_refused_at_once_and_with_a_reason(stage):
     async with supervised(service(port=free_port()), stage) as supervisor:
         (group,) = build(1, CONFIG, [supervisor]).groups

@@ -44,7 +44,7 @@ class Systemd:
         self.log = folder / "systemd.log"
         with self.log.open("wb") as log:
             self._script = subprocess.Popen(
-                [str(SCRIPT), _name(), str(self.units)],
+                ["unshare", "--mount", str(SCRIPT), _name(), str(self.units)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -62,3 +62,12 @@ def test_each_line_is_stamped():
 
 def test_no_lines_need_no_stamp():
     assert stamp(b"", "err", NOON) == b""
+
+
+def test_whole_lines_are_masked_before_anything_is_kept_of_them():
+    lines = LineBuffer(lambda octets: octets.replace(b"secret", b"***"))
+    assert lines.feed(b"a sec") == b""
+    assert lines.tail() == ["a sec"]
+    assert lines.feed(b"ret b\nc secret") == b"a *** b\n"
+    assert lines.tail() == ["a *** b", "c ***"]
+    assert lines.flush() == b"c ***\n"

@@ -6,33 +6,35 @@ from pathlib import Path
 import click
 
 from webqx_supervisor.cli import render
-from webqx_supervisor.cli.options import file_option, json_option
+from webqx_supervisor.cli.options import environment_option, file_option, json_option
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import ConfigError, Problem
 
 
 @click.command()
+@environment_option
 @file_option
 @json_option
-def check(file: Path, as_json: bool) -> None:
+def check(environment: str | None, file: Path, as_json: bool) -> None:
     """Say whether the file is right, and name every problem if not.
 
-    A program that is missing is a warning: it keeps no other service from running.
+    A program or a secret that is missing is a warning: it keeps no other service from running.
     """
     from webqx_supervisor.config.compiler import compile_file
+    from webqx_supervisor.config.secret_places import doubtful_secrets
     from webqx_supervisor.config.services_toml import missing_programs
 
     try:
-        config = compile_file(file)
+        config = compile_file(file, environment or "")
     except ConfigError as error:
         if as_json:
             click.echo(_report(error.problems, ()))
         raise
-    missing = missing_programs(config)
+    warnings = [*missing_programs(config), *doubtful_secrets(config)]
     if as_json:
-        click.echo(_report((), missing))
+        click.echo(_report((), warnings))
         return
-    for problem in missing:
+    for problem in warnings:
         click.secho(f"warning: {problem}", fg="yellow", err=True)
     click.echo(f"{file} is right: {_summary(config)}")
 

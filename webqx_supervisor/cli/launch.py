@@ -7,14 +7,16 @@ free exactly when both are gone. Nothing here knows what the daemon does.
 import fcntl
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from webqx_supervisor.cli.options import ENVIRONMENT
 from webqx_supervisor.config import wanted
-from webqx_supervisor.config.files import prepare, remember
+from webqx_supervisor.config.files import is_held, locate, prepare, remember
 from webqx_supervisor.config.places import Places
 from webqx_supervisor.control import fdstore
 from webqx_supervisor.control.client import Client
@@ -24,8 +26,8 @@ from webqx_supervisor.model.errors import WebqxError
 
 START_DEADLINE = 30.0
 STOP_DEADLINE = 60.0
-PAUSE = 0.02
-"""Between two looks; all in seconds."""
+PAUSE, LONG_PAUSE = 0.02, 0.2
+"""Between two looks, where it takes a moment and where it may take days; all in seconds."""
 LAST_WORDS = 20
 """How many lines of the daemon's log are shown when it dies at its start."""
 
@@ -84,6 +86,20 @@ def resume(places: Places) -> None:
         _become_daemon(places, lock)
 
 
+def await_turn(places: Places) -> None:
+    """Under systemd return when no daemon runs any more that was started otherwise.
+
+    To fail would have systemd try again at once, for as long as that one runs.
+    """
+    if "NOTIFY_SOCKET" not in os.environ or not is_held(places.lock) or fdstore.given():
+        return
+    wait = f"waiting until the daemon of {places.file} that runs already is stopped"
+    fdstore.FdStore(os.environ["NOTIFY_SOCKET"]).notify(f"STATUS={wait}".encode())
+    sys.stderr.write(f"{wait} (webqx-sv stop)\n")
+    while is_held(places.lock):
+        time.sleep(LONG_PAUSE)
+
+
 def answers(places: Places) -> bool:
     """Return whether the daemon answers; one that is about to leave may break off."""
     try:
@@ -118,6 +134,38 @@ def renew(places: Places, *, proxies: bool) -> Any:
                 f"run on. See {places.daemon_log}"
             )
         time.sleep(PAUSE)
+
+
+def environment(places: Places, asked: str | None) -> str:
+    """Return the environment to read the file in: that of the daemon that runs, else the one asked.
+
+    Raises WebqxError where one is asked for and it runs with another.
+    """
+    present = _present_environment(places)
+    if present is None:
+        return asked or ""
+    if asked is not None and asked != present:
+        now = f"in environment `{present}`" if present else "without an environment"
+        other = asked or '""'
+        raise WebqxError(f"it runs {now}; `webqx-sv apply --env {other}` changes that")
+    return present
+
+
+def in_force(file: Path) -> str:
+    """Return the same where nobody asks but WEBQX_SV_ENV, which gives way to what runs."""
+    try:
+        present = _present_environment(locate(file))
+    except WebqxError:
+        present = None
+    return os.environ.get(ENVIRONMENT, "") if present is None else present
+
+
+def _present_environment(places: Places) -> str | None:
+    """Return the environment of the daemon that runs, None where none does."""
+    try:
+        return wanted.read(places.wanted).config.environment if answers(places) else None
+    except (OSError, ValueError, TypeError):  # an older daemon, say
+        return ""
 
 
 def outdated(places: Places, config: Config) -> bool:

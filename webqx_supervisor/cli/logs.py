@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import click
 
+from webqx_supervisor.cli import suggest
 from webqx_supervisor.cli.options import (
     COUNT,
     call,
@@ -173,7 +174,9 @@ class Screen:
 
 
 @click.command()
-@click.argument("workers", nargs=-1, metavar="[SERVICE[:INSTANCE]]...")
+@click.argument(
+    "workers", nargs=-1, metavar="[SERVICE[:INSTANCE]]...", shell_complete=suggest.workers
+)
 @follow_option
 @click.option(
     "-n", "last", type=COUNT, help="How many lines to begin with; 100, or all with --since."

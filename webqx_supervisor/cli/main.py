@@ -14,6 +14,7 @@ HOMES = {
     "status": "show",
     "top": "top.verb",
     "dashboard": "dashboard",
+    "alerts": "alerts",
     "logs": "logs",
     "reload": "manage",
     "scale": "manage",
@@ -28,9 +29,17 @@ HOMES = {
     "why": "show",
     "metrics": "show",
     "check": "check",
+    "init": "init",
+    "doctor": "doctor.verb",
+    "startup": "boot.verbs",
+    "unstartup": "boot.verbs",
+    "completion": "completion",
     "hash-password": "passwords",
 }
 """The module of each verb, in the order of --help; only the one that is needed is imported."""
+
+ASKED = "_WEBQX_SV_COMPLETE"
+"""There when a shell asks for completions."""
 
 
 class Verbs(click.Group):
@@ -49,6 +58,15 @@ class Verbs(click.Group):
         module = importlib.import_module(f"webqx_supervisor.cli.{HOMES[cmd_name]}")
         verb: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return verb
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line; answer a shell, if it is one that asks."""
+        if ASKED in os.environ:
+            from webqx_supervisor.cli.completion import answer_shells
+
+            answer_shells()
+            kwargs["complete_var"] = ASKED
+        return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb. What went wrong goes to stderr, and its code to the shell."""

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from webqx_supervisor.cli import launch, render
+from webqx_supervisor.cli import launch, render, suggest
 from webqx_supervisor.cli.hints import hints
 from webqx_supervisor.cli.options import (
     DURATION,
     call,
+    environment_option,
     file_option,
     json_option,
     services_argument,
@@ -23,9 +24,16 @@ from webqx_supervisor.model.errors import NoSuchService, WebqxError
 @click.command()
 @services_argument
 @click.option("--foreground", is_flag=True, help="Stay in this terminal; for systemd, containers.")
+@environment_option
 @file_option
 @json_option
-def start(services: tuple[str, ...], foreground: bool, file: Path, as_json: bool) -> None:
+def start(
+    services: tuple[str, ...],
+    foreground: bool,
+    environment: str | None,
+    file: Path,
+    as_json: bool,
+) -> None:
     """Start all services, or those named; the daemon first if none runs.
 
     Returns when they are ready; fails if one does not become so.
@@ -33,10 +41,11 @@ def start(services: tuple[str, ...], foreground: bool, file: Path, as_json: bool
     places = locate(file)
     if foreground:
         launch.resume(places)
+        launch.await_turn(places)
     from webqx_supervisor.config.compiler import compile_file  # heavy, and not needed to resume
 
-    config = compile_file(file)
     runs = launch.answers(places)
+    config = compile_file(file, launch.environment(places, environment))
     for name in services:
         if not runs and config.service(name) is None:
             raise NoSuchService(f"no service {name!r} in {places.file}")
@@ -112,7 +121,7 @@ def reload(services: tuple[str, ...], file: Path, as_json: bool) -> None:
 
 # Without this setting click takes the -1 of `scale api -1` for an option.
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("service")
+@click.argument("service", shell_complete=suggest.services)
 @click.argument("instances", metavar="N|+N|-N|max")
 @click.option("--save", is_flag=True, help="Write the number into services.toml as well.")
 @file_option
@@ -130,11 +139,17 @@ def scale(service: str, instances: str, save: bool, file: Path, as_json: bool) -
 
 
 @click.command()
+# Not by a variable: the choice is the daemon's by now, not that of whoever's shell this is.
+@click.option("--env", "environment", metavar="NAME", help="From now on the tables `env.NAME`.")
 @file_option
 @json_option
-def apply(file: Path, as_json: bool) -> None:
-    """Make what runs match the edited file. What did not change is not touched."""
-    answer = call(file, "POST", "/apply", {})
+def apply(environment: str | None, file: Path, as_json: bool) -> None:
+    """Make what runs match the edited file. What did not change is not touched.
+
+    The environment stays as it was chosen, unless another one is named; --env "" is none.
+    """
+    asked = {} if environment is None else {"environment": environment}
+    answer = call(file, "POST", "/apply", asked)
     if as_json:
         click.echo(render.as_json(answer))
     else:
@@ -143,7 +158,7 @@ def apply(file: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("route")
+@click.argument("route", shell_complete=suggest.routes)
 @click.option("--hold", type=DURATION, help="Let requests wait for so long first, as 30s or 5m.")
 @click.option("--retry-after", type=DURATION, help="When clients are told to come again; 30s.")
 @click.option("--reason", help="What clients are told.")
@@ -166,7 +181,7 @@ def pause(
 
 
 @click.command()
-@click.argument("route")
+@click.argument("route", shell_complete=suggest.routes)
 @file_option
 @json_option
 def resume(route: str, file: Path, as_json: bool) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
+from webqx_supervisor.cli import suggest
 from webqx_supervisor.config.files import locate
 from webqx_supervisor.config.units import seconds
 from webqx_supervisor.control.client import Client
 
-DEFAULT_FILE = Path("services.toml")
+DEFAULT_FILE = suggest.DEFAULT_FILE
 
 
 class _Duration(click.ParamType[float]):
@@ -30,6 +31,8 @@ class _Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
+ENVIRONMENT = "WEBQX_SV_ENV"
+"""The variable that chooses an environment where no option does."""
 COUNT = click.IntRange(min=0)
 DURATION = _Duration()
 follow_option = click.option("-f", "--follow", is_flag=True, help="Go on as more comes.")
@@ -42,8 +45,17 @@ file_option = click.option(
     metavar="FILE",
     help="The services.toml; ./services.toml by default.",
 )
+environment_option = click.option(
+    "--env",
+    "environment",
+    envvar=ENVIRONMENT,
+    metavar="NAME",
+    help="Take the tables `env.NAME` over `env`; also by WEBQX_SV_ENV.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and only JSON.")
-services_argument = click.argument("services", nargs=-1, metavar="[SERVICE]...")
+services_argument = click.argument(
+    "services", nargs=-1, metavar="[SERVICE]...", shell_complete=suggest.services
+)
 
 
 def call(file: Path, method: str, path: str, body: Any = None) -> Any:

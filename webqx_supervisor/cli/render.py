@@ -66,6 +66,10 @@ def description(answer: Mapping[str, Any]) -> str:
     needs = [f"{name} ({condition})" for name, condition in answer["service"]["depends_on"]]
     command = shlex.join(answer["service"]["command"])
     definition = {**answer["service"], "command": command, "depends_on": needs}
+    if secrets := answer["service"].get("secrets"):
+        definition["secrets"] = [f"{name} ({place})" for name, place in secrets]
+    if answer.get("environment"):
+        definition["environment"] = answer["environment"]
     blocks = [tree(definition), services([answer["status"]])]
     if answer["status"]["workers"]:
         blocks.append(workers([answer["status"]]))
@@ -228,8 +232,12 @@ def _proxy(row: Mapping[str, Any]) -> str:
 def _daemon(row: Mapping[str, Any]) -> str:
     return (
         f"daemon  pid {row['pid']}, up {duration(row['uptime_s'])}, webqx-sv {row['version']}, "
-        f"{row['file']}"
+        f"{row['file']}{_environment(row)}"
     )
+
+
+def _environment(row: Mapping[str, Any]) -> str:
+    return f", environment {row['environment']}" if row.get("environment") else ""
 
 
 def _leaf(value: Any) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import click
 
-from webqx_supervisor.cli import render
+from webqx_supervisor.cli import render, suggest
 from webqx_supervisor.cli.evidence import evidence
 from webqx_supervisor.cli.options import (
     COUNT,
@@ -31,7 +31,7 @@ def status(file: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("service")
+@click.argument("service", shell_complete=suggest.services)
 @file_option
 @json_option
 def describe(service: str, file: Path, as_json: bool) -> None:
@@ -41,7 +41,7 @@ def describe(service: str, file: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("worker", metavar="SERVICE[:INSTANCE]")
+@click.argument("worker", metavar="SERVICE[:INSTANCE]", shell_complete=suggest.workers)
 @file_option
 @json_option
 def why(worker: str, file: Path, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`python -m webqx_supervisor.config FILE`: compile a services.toml for a process that cannot.
+"""`python -m webqx_supervisor.config FILE [ENVIRONMENT]`: compile a file for a process that cannot.
 
 The daemon asks here, in a child process, so that it never carries the validator's memory. One
 JSON line on stdout, {"config": ...} or {"problems": [...]}; exit code 0 or 78.
@@ -15,11 +15,12 @@ from webqx_supervisor.model.errors import ConfigError, UsageError
 
 def main(arguments: list[str]) -> int:
     """Print the answer and return the exit code."""
-    if len(arguments) != 1:
-        sys.stderr.write("usage: python -m webqx_supervisor.config FILE\n")
+    if len(arguments) not in (1, 2):
+        sys.stderr.write("usage: python -m webqx_supervisor.config FILE [ENVIRONMENT]\n")
         return UsageError.exit_code
     try:
-        answer, code = {"config": to_plain(compile_file(Path(arguments[0])))}, 0
+        config = compile_file(Path(arguments[0]), *arguments[1:])
+        answer, code = {"config": to_plain(config)}, 0
     except ConfigError as error:
         answer, code = {"problems": to_plain(error.problems)}, error.exit_code
     sys.stdout.write(json.dumps(answer) + "\n")

@@ -8,12 +8,14 @@ from webqx_supervisor.config.services_toml import parse
 from webqx_supervisor.model.config import Config
 
 
-def compile_file(file: Path) -> Config:
-    """Read and check the file. Raises ConfigError with every problem."""
-    return parse(read_services_toml(file), str(file), _usable_cpus())
+def compile_file(file: Path, environment: str = "") -> Config:
+    """Read and check the file, for that environment. Raises ConfigError with every problem."""
+    text = read_services_toml(file)
+    return parse(text, str(file), usable_cpus(), environment=environment)
 
 
-def _usable_cpus() -> int:
+def usable_cpus() -> int:
+    """Return how many CPUs this process may use."""
     # An affinity mask (taskset, cpuset of a container) is known on Linux only.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -6,6 +6,7 @@ from typing import Any, cast, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from webqx_supervisor.config.environment import TABLE, VARIABLE
 from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean, found
 from webqx_supervisor.config.schema import ServicesToml
@@ -67,6 +68,8 @@ def _place(data: Any, detail: ErrorDetails) -> KeyPath:
     """Cut what the validator added to the path: [key], and `bind` where it was left out."""
     path: list[str | int] = []
     for part in detail["loc"]:
+        if part in (VARIABLE, TABLE):
+            continue
         if not _holds(data, part):
             break
         path.append(part)

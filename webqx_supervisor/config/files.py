@@ -49,7 +49,7 @@ def locate(file: Path) -> Places:
         places = Places.at(file, remembered)
     if remembered is not None and remembered != places.state_dir:
         before = Places.at(file, remembered)
-        places = before if _is_held(before.lock) else places
+        places = before if is_held(before.lock) else places
     _check_socket_folder(places)
     return places
 
@@ -122,7 +122,7 @@ def _remembered(file: Path) -> Path | None:
         return None
 
 
-def _is_held(lock: Path) -> bool:
+def is_held(lock: Path) -> bool:
     """Tell whether a daemon, or its keeper, has the lock."""
     try:
         descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)

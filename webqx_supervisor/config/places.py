@@ -26,6 +26,7 @@ class Places:
     deaths: Path
     keys: Path
     sessions: Path
+    alerts: Path
     daemon_log: Path
 
     @classmethod
@@ -42,6 +43,7 @@ class Places:
             deaths=state_dir / "deaths.json",
             keys=state_dir / "keys.json",
             sessions=state_dir / "sessions.json",
+            alerts=state_dir / "alerts.json",
             daemon_log=state_dir / "daemon.log",
         )
 

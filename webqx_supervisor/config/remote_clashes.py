@@ -9,6 +9,8 @@ HERE = (
     "cwd",
     "env",
     "env_file",
+    "env_inherit",
+    "secrets",
     "instances",
     "port",
     "restart",

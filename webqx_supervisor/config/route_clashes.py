@@ -77,7 +77,9 @@ def _unknown_targets(document: ServicesToml, names: Names) -> Iterator[Complaint
             if name not in names.services:
                 hint = did_you_mean(name, names.services)
                 yield ("routes", position, key), f"no service `{name}`{hint}"
-            elif name in document.services and not has_address(document.services[name]):
+            elif name in document.services and not (
+                has_address(document.services[name]) or document.services[name].listen_fds
+            ):
                 yield ("routes", position, key), f"service `{name}` has no `port` to send to"
 
 

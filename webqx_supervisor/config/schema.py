@@ -11,10 +11,13 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from webqx_supervisor.config import fields, resilience_fields, units
+from webqx_supervisor.config.alerts import Alerts
 from webqx_supervisor.config.clients import Trust
 from webqx_supervisor.config.dashboard import Dashboard, dashboard_table
+from webqx_supervisor.config.environment import Environment
 from webqx_supervisor.config.filters import Filters
 from webqx_supervisor.config.forwarding import Balance, Forward
+from webqx_supervisor.config.handed import HandedSockets
 from webqx_supervisor.config.kinds import (
     AddressText,
     Binds,
@@ -29,7 +32,6 @@ from webqx_supervisor.config.kinds import (
     Section,
     Size,
     Text,
-    Texts,
     Timeout,
 )
 from webqx_supervisor.config.life import Life
@@ -220,14 +222,6 @@ class Program(Section):
         default=".",
         description="The folder that the workers run in, seen from the folder of this file.",
     )
-    env: dict[Annotated[str, AfterValidator(fields.env_name)], Text] = Field(
-        default={}, description="Added to the environment, with the same three filled in."
-    )
-    env_file: Texts = Field(
-        default=(),
-        description="Files of NAME=value lines, seen from the folder of this file; a later one "
-        "wins, and `env` over all. Values are taken literally, but for the same three.",
-    )
     instances: Annotated[
         int | str, BeforeValidator(fields.instances, json_schema_input_type=Count | MaxText)
     ] = Field(default=1, description='How many workers; "max" is one per CPU, "max-1" one less.')
@@ -279,7 +273,7 @@ class Program(Section):
     )
 
 
-class Service(Filters, Resilience, Life, Program):
+class Service(Filters, Resilience, Life, HandedSockets, Environment, Program):
     """One program, as many workers of it as wanted, on sequential ports; or where it is remote."""
 
     model_config = ConfigDict(json_schema_extra=resilience_fields.command_or_remote)
@@ -297,6 +291,9 @@ class ServicesToml(Section):
     )
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = Field(
         default=(), description="Which requests go where."
+    )
+    alerts: Alerts = Field(
+        default_factory=Alerts, description="Whom to tell when something is wrong."
     )
 
 

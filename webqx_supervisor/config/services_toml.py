@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from webqx_supervisor.config import life, schema
+from webqx_supervisor.config.alerts import alerts_of
 from webqx_supervisor.config.auth_check import auth_problems
 from webqx_supervisor.config.clashes import clashes
 from webqx_supervisor.config.clients import Trust, trust
 from webqx_supervisor.config.dashboard import dashboard
 from webqx_supervisor.config.env_files import read_env_files
+from webqx_supervisor.config.environment import environments, secrets, unknown, variables
 from webqx_supervisor.config.explain import Complaint, read
 from webqx_supervisor.config.fields import resolved
 from webqx_supervisor.config.filters import filters
@@ -28,6 +30,7 @@ from webqx_supervisor.config.route_files import read_route_files
 from webqx_supervisor.config.routes import Files, Route
 from webqx_supervisor.config.syntax import load
 from webqx_supervisor.core.credentials import reserved
+from webqx_supervisor.core.inheriting import passed_on
 from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.model import gateway, service
 from webqx_supervisor.model.config import Config
@@ -43,21 +46,26 @@ def read_file(path: str) -> str:
     return Path(path).read_text("utf-8")
 
 
-def parse(text: str, file: str, cpus: int, read_text: ReadText = read_file) -> Config:
+def parse(
+    text: str, file: str, cpus: int, read_text: ReadText = read_file, environment: str = ""
+) -> Config:
     """Read the text of the services.toml at `file`; "max" means `cpus`.
 
-    `read_text` reads the files that `env_file` names. Raises ConfigError with every problem, in
-    the order of their lines; a syntax error is the only one, as nothing behind it can be read.
+    `read_text` reads the files that `env_file` names; `environment` chooses tables of `env`.
+    Raises ConfigError with every problem, in the order of their lines; a syntax error is the only
+    one, as nothing behind it can be read.
     """
     data = load(text, file)
     reading = read(data)
     complaints = list(reading.complaints)
+    if wrong := unknown(environment, environments(data.get("services"))):
+        complaints.append(((), wrong))
     for path, message in clashes(reading.document, _names(data), cpus):
         complaints.append((_in_file(path, reading.routes), message))
     where = Path(os.path.abspath(file))  # noqa: PTH100 - links are not followed, see default_daemon_name
     files = read_route_files(reading.document, where.parent)
     complaints += ((_in_file(path, reading.routes), message) for path, message in files.complaints)
-    services = _Services(where.parent, cpus, read_text, complaints)
+    services = _Services(where.parent, cpus, read_text, environment, complaints)
     for path, message in auth_problems(
         reading.document, _names(data), partial(absolute, where.parent), read_text
     ):
@@ -78,7 +86,7 @@ def missing_programs(config: Config) -> list[Problem]:
     execvp(3) does it.
     """
     problems = []
-    lines = _lines_of(config.file)
+    lines = lines_of(config.file)
     for entry in config.services:
         reason = _missing(entry)
         if reason:
@@ -126,11 +134,17 @@ class _Services:
     """Makes Service values; notes what the machine does not have for them."""
 
     def __init__(
-        self, folder: Path, cpus: int, read_text: ReadText, complaints: list[Complaint]
+        self,
+        folder: Path,
+        cpus: int,
+        read_text: ReadText,
+        environment: str,
+        complaints: list[Complaint],
     ) -> None:
         self._folder = folder
         self._cpus = cpus
         self._read_text = read_text
+        self.environment = environment
         self._complaints = complaints
 
     def service(self, name: str, entry: schema.Service) -> service.Service:
@@ -141,6 +155,9 @@ class _Services:
             instances=len(entry.remote) or resolved(entry.instances, self._cpus),
             port=entry.port,
             env=self._env(name, entry),
+            env_inherit=entry.env_inherit,
+            secrets=secrets(entry, self.environment, self._absolute),
+            listen_fds=entry.listen.bind if entry.listen_fds and entry.listen else (),
             health=service.Health(**entry.health.model_dump()),
             stop=service.Stop(**entry.stop.model_dump()),
             restart=_restart(entry),
@@ -177,7 +194,7 @@ class _Services:
         paths = [self._absolute(path) for path in entry.env_file]
         values, wrong = read_env_files(paths, self._read_text)
         self._complaints += ((("services", name, "env_file"), message) for message in wrong)
-        return tuple((values | entry.env).items())
+        return variables(entry, values, self.environment)
 
     def _absolute(self, written: str) -> str:
         return absolute(self._folder, written)
@@ -187,17 +204,27 @@ def _config(
     document: schema.ServicesToml, file: Path, services: _Services, pages: Mapping[str, str]
 ) -> Config:
     own = [(n, entry.listen) for n, entry in document.services.items() if entry.listen is not None]
+    handed = {name for name, _ in own if document.services[name].listen_fds}
     return Config(
         name=document.daemon.name or default_daemon_name(file),
         file=str(file),
         metrics=metrics_door(document.daemon.metrics, partial(absolute, file.parent)),
+        environment=services.environment,
         proxies=services.proxies(document.daemon.proxies),
         dashboard=dashboard(document.daemon.dashboard, file.parent),
+        alerts=alerts_of(document.alerts, file.parent),
         services=tuple(services.service(n, entry) for n, entry in document.services.items()),
-        listeners=tuple(_listener(n, entry) for n, entry in (*own, *document.listeners.items())),
+        listeners=(
+            *(_listener(name, entry, handed=name in handed) for name, entry in own),
+            *(_listener(name, entry) for name, entry in document.listeners.items()),
+        ),
         routes=reserved(
             *(_route(route, document, file.parent, pages) for route in document.routes),
-            *(_own_route(name, document.services[name], file.parent, pages) for name, _ in own),
+            *(
+                _own_route(name, document.services[name], file.parent, pages)
+                for name, _ in own
+                if name not in handed
+            ),
         ),
         forwardings=tuple(
             (name, gateway.Forwarding(**entry.forward.model_dump()))
@@ -291,10 +318,10 @@ def _balance(entry: Balance) -> gateway.Balance:
     )
 
 
-def _listener(name: str, entry: schema.Listener) -> gateway.Listener:
+def _listener(name: str, entry: schema.Listener, *, handed: bool = False) -> gateway.Listener:
     others = {"bind", "protocol", *Trust.model_fields}
     limits = gateway.Limits(**entry.model_dump(exclude=others))
-    return gateway.Listener(name, entry.bind, entry.protocol, limits, trust(entry))
+    return gateway.Listener(name, entry.bind, entry.protocol, limits, trust(entry), handed)
 
 
 def _missing(entry: service.Service) -> str | None:
@@ -306,7 +333,8 @@ def _missing(entry: service.Service) -> str | None:
         if not os.path.isfile(path):  # noqa: PTH113 - False where pathlib raises
             return f"program `{program}` not found (looked for {path})"
         return None if os.access(path, os.X_OK) else f"program `{program}` is not executable"
-    search = dict(entry.env).get("PATH", os.environ.get("PATH", os.defpath))
+    environ = passed_on(os.environ, entry.env_inherit) | dict(entry.env)
+    search = environ.get("PATH", os.defpath)
     folders = os.pathsep.join(
         os.path.join(entry.cwd, folder)  # noqa: PTH118 - "" must stay the folder itself
         for folder in search.split(os.pathsep)
@@ -316,7 +344,7 @@ def _missing(entry: service.Service) -> str | None:
     return f"program `{program}` not found on PATH ({search})"
 
 
-def _lines_of(file: str) -> dict[KeyPath, int]:
+def lines_of(file: str) -> dict[KeyPath, int]:
     """Return the lines of a file that was right when it was parsed; nothing if it has changed."""
     try:
         text = read_file(file)

@@ -6,7 +6,9 @@ from typing import Any
 
 from webqx_supervisor.model.errors import ConfigError, Problem
 
+_SHUT = re.compile(r"cannot (?:declare|mutate immutable namespace) \(", re.IGNORECASE)
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_INLINE = "; to a table that is written as { } nothing can be added: write it as a [table] too"
 
 
 def load(text: str, file: str) -> dict[str, Any]:
@@ -25,4 +27,5 @@ def _problem(message: str, text: str, file: str) -> Problem:
     if position is not None:
         message = message[: position.start()]
         line = int(position[1]) if position[1] else text.count("\n", 0, len(text.rstrip())) + 1
-    return Problem(file, line, "", f"not TOML: {message[:1].lower()}{message[1:]}")
+    hint = _INLINE if _SHUT.match(message) else ""
+    return Problem(file, line, "", f"not TOML: {message[:1].lower()}{message[1:]}{hint}")

@@ -54,7 +54,9 @@ COMMANDS = (
         "apply",
         "POST",
         "/apply",
-        "Make the running state match services.toml, touching only what changed.",
+        "Make the running state match services.toml, touching only what changed; `environment` "
+        "names other tables of `env` than those in force.",
+        body=("environment?",),
     ),
     Command(
         "pause",
@@ -69,6 +71,14 @@ COMMANDS = (
         "POST",
         "/dashboard",
         "Serve the page for browsers, and return an address that lets one in, within a minute.",
+    ),
+    Command("alerts", "GET", "/alerts", "Show what is pending or firing, and who was told."),
+    Command(
+        "alerts test",
+        "POST",
+        "/alerts/test",
+        "Tell a receiver, or all, that this is a test; say how that went.",
+        body=("receiver?",),
     ),
     Command("resume", "POST", "/resume", "End the pause of that name.", body=("route",)),
     Command(

@@ -66,6 +66,18 @@ def inherited() -> dict[str, list[int]]:
     return found
 
 
+def watchdog() -> float | None:
+    """Return how often, in s, whoever keeps this process wants to hear of it; None: not at all.
+
+    sd_watchdog_enabled(3): half of the time after which it is taken for hung. The variables are
+    unset, as no child is meant.
+    """
+    pid, asked = (os.environ.pop(name, "") for name in ("WATCHDOG_PID", "WATCHDOG_USEC"))
+    if pid not in ("", str(os.getpid())) or not asked.isdecimal() or not int(asked):
+        return None
+    return int(asked) / 1e6 / 2
+
+
 class FdStore:
     """The descriptors that survive this process, held by the keeper or by systemd.
 

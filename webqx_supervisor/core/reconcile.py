@@ -83,17 +83,10 @@ class ProxiesScaled:
 
 
 @dataclass(frozen=True, slots=True)
-class MetricsChanged:
-    """They are told elsewhere, or to others."""
+class PartChanged:
+    """What the daemon does beside the services is wanted otherwise: metrics, dashboard, alerts."""
 
-    part: str = "metrics"
-
-
-@dataclass(frozen=True, slots=True)
-class DashboardChanged:
-    """The page for browsers is wanted elsewhere, or no more."""
-
-    part: str = "dashboard"
+    part: str
 
 
 Change = (
@@ -106,8 +99,7 @@ Change = (
     | ListenerRemoved
     | ListenerChanged
     | ProxiesScaled
-    | MetricsChanged
-    | DashboardChanged
+    | PartChanged
 )
 
 
@@ -187,10 +179,9 @@ def _goes(old: Config, new: Config) -> Iterator[Change]:
 def _changes(old: Config, new: Config) -> Iterator[Change]:
     if old.proxies != new.proxies:
         yield ProxiesScaled(old.proxies, new.proxies)
-    if old.metrics != new.metrics:
-        yield MetricsChanged()
-    if old.dashboard != new.dashboard:
-        yield DashboardChanged()
+    for part in ("metrics", "dashboard", "alerts"):
+        if getattr(old, part) != getattr(new, part):
+            yield PartChanged(part)
     for service in new.services:
         if before := old.service(service.name):
             tuned = _gateway(old, service.name) != _gateway(new, service.name)
@@ -218,7 +209,8 @@ def _comes(old: Config, new: Config) -> Iterator[Change]:
 
 
 def _seen_by_process(service: Service) -> tuple[object, ...]:
-    env, place = dict(service.env), (service.cwd, service.port, service.remote)
+    env = dict(service.env), dict(service.secrets), service.env_inherit
+    place = service.cwd, service.port, service.remote, service.listen_fds
     return service.command, place, env, service.kind, service.schedule
 
 

@@ -1,5 +1,6 @@
 """`python -m webqx_supervisor.daemon STATE_DIR`: started by the keeper or by systemd."""
 
+import faulthandler
 import logging
 import signal
 import sys
@@ -24,6 +25,7 @@ def main() -> None:
     )
     logging.Formatter.converter = time.gmtime
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells every probe
+    faulthandler.enable()  # systemd ends a daemon that hangs by SIGABRT: then its log says where
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)  # ignored ones, as after nohup, would be inherited
     trio.run(_run, Path(sys.argv[1]))

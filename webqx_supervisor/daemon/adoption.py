@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Iterable
 
 import trio
 
@@ -23,6 +24,7 @@ from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.daemon.worker import Worker
+from webqx_supervisor.model.gateway import Listener
 from webqx_supervisor.model.link import Leave
 from webqx_supervisor.model.service import Service, Stop
 from webqx_supervisor.model.status import WorkerState
@@ -63,6 +65,7 @@ class Adoption:
                 process = self._find(entry.pid, entry.start_time)
                 supervisor = known.get(entry.service)
                 if supervisor is not None:
+                    resources.secrets.recall(supervisor.service, entry.pid)
                     self._collect(entry, process, supervisor.service, resources)
                 if supervisor is not None and process is not None:
                     self._adopt_worker(entry, process, supervisor, resources)
@@ -92,6 +95,15 @@ class Adoption:
                 Proxy(process, link, entry.link, _since(entry.start_time), entry.started_at)
             )
         return found
+
+    def handed(self, listeners: Iterable[Listener], sockets: ListeningSockets) -> None:
+        """Take the sockets that workers accept on back from them, where nobody else has any."""
+        wanted = {each.name: each.binds for each in listeners if each.handed}
+        for entry in self._entries.workers:
+            if entry.service in wanted and self._same_boot:
+                identity = Identity(entry.pid, entry.start_time, self._entries.boot_id)
+                kept = salvage.listening_sockets(identity)
+                sockets.rescue(kept, only=wanted[entry.service])
 
     async def close_rest(self) -> None:
         """Let go of the descriptors that nobody has claimed, here and in the store.

@@ -13,11 +13,14 @@ from webqx_supervisor.model.errors import ConfigError, Problem, WebqxError
 TIME_LIMIT = 30.0
 
 
-async def compile_apart(file: str) -> Config:
-    """Return the Config of the file. Raises ConfigError with every problem in it."""
+async def compile_apart(file: str, environment: str = "") -> Config:
+    """Return the Config of the file in that environment.
+
+    Raises ConfigError with every problem in it.
+    """
     with trio.move_on_after(TIME_LIMIT):
         done = await trio.run_process(
-            [sys.executable, "-P", "-m", "webqx_supervisor.config", file],
+            [sys.executable, "-P", "-m", "webqx_supervisor.config", file, environment],
             capture_stdout=True,
             stdin=subprocess.DEVNULL,
             check=False,

@@ -1,10 +1,27 @@
 """What a worker is told by its command line and its environment."""
 
 import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from webqx_supervisor.core.inheriting import passed_on
 from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.model.service import Service
 from webqx_supervisor.process.tree import COOKIE_VARIABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Gifts:
+    """What one process gets beside what its service has: see spawn.Entry for the middle two.
+
+    The cookie is what its whole tree carries.
+    """
+
+    env: tuple[tuple[str, str], ...] = ()
+    descriptors: tuple[tuple[int, int], ...] = ()
+    pid_variable: str = ""
+    cookie: str = field(default_factory=lambda: secrets.token_hex(8))
 
 
 def filled(
@@ -14,12 +31,17 @@ def filled(
     return tuple(fill(word, service=service.name, instance=instance, port=port) for word in words)
 
 
-def environment(service: Service, instance: int, port: int | None, cookie: str) -> dict[str, str]:
-    """Return the whole environment: the daemon's own, then what services.toml says, then ours."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith("WEBQX_SV_")}
-    env.pop("NOTIFY_SOCKET", None)  # ours to the keeper, not the worker's
+def environment(
+    service: Service, instance: int, port: int | None, cookie: str, read: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the whole environment: the daemon's own, then what services.toml says, then ours.
+
+    What was `read` of its secrets is taken as it is: nothing is filled into it.
+    """
+    env = passed_on(os.environ, service.env_inherit)
     names, values = [name for name, _ in service.env], tuple(value for _, value in service.env)
     env |= dict(zip(names, filled(values, service, instance, port), strict=True))
+    env |= read
     if port is not None:
         env["PORT"] = str(port)
     env["WEBQX_SV_SERVICE"] = service.name

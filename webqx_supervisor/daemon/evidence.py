@@ -85,9 +85,10 @@ class Evidence:
     def lost(self, message: Lost) -> None:
         """Take in that a request was in flight at a worker that broke off."""
         case = self._case(message.upstream)
-        case.requests.append(message.request)
+        request = replace(message.request, target=self._registry.mask(message.request.target))
+        case.requests.append(request)
         if case.limit:
-            self._suspect(message.upstream, message.request, case.limit)
+            self._suspect(message.upstream, request, case.limit)
         self._amend(message.upstream, requests=tuple(case.requests))
 
     def survived(self, message: Survived) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from webqx_supervisor.control.server import Call, Reply, Stream
 from webqx_supervisor.core.exposition import CONTENT_TYPE
 from webqx_supervisor.core.reconcile import Change, resolve_instances
+from webqx_supervisor.daemon.alerts.watch import AlertWatch
 from webqx_supervisor.daemon.evidence import ASKED, Evidence
 from webqx_supervisor.daemon.logs import LogReader
 from webqx_supervisor.daemon.metrics import Metrics
@@ -42,8 +43,8 @@ class Pulse:
 class Whole(Protocol):
     """What only the daemon as a whole can do."""
 
-    async def apply(self) -> tuple[Sequence[Change], list[Failure]]:
-        """Compile services.toml and make it so."""
+    async def apply(self, environment: str | None = None) -> tuple[Sequence[Change], list[Failure]]:
+        """Compile services.toml and make it so, in another environment if one is named."""
 
     def shut_down(self) -> None:
         """End it all."""
@@ -53,6 +54,7 @@ class Whole(Protocol):
 
     pauses: Pauses
     metrics: Metrics
+    alerts: AlertWatch
 
     async def in_force(self) -> None:
         """Return when every proxy follows what is wanted now."""
@@ -101,6 +103,8 @@ class Handlers:
             "/pause": self._pause,
             "/resume": self._resume,
             "/dashboard": self._dashboard,
+            "/alerts": self._alerts,
+            "/alerts/test": self._test_alerts,
         }
 
     async def handle(self, call: Call) -> Reply | Stream:
@@ -124,6 +128,7 @@ class Handlers:
         return Reply(
             {
                 "service": service,
+                "environment": self._services.config.environment,
                 "status": next(to_plain(s) for s in status.services if s.name == name),
                 "events": to_plain(events[-DESCRIBED_EVENTS:]),
             }
@@ -227,9 +232,12 @@ class Handlers:
         answer = {"name": name, "from": before, "to": wanted, "failed": to_plain(failures)}
         return Reply(answer)
 
-    async def _apply(self, _: Call) -> Reply:
-        self._registry.tell(ASKED, "apply")
-        changes, failures = await self._whole.apply()
+    async def _apply(self, call: Call) -> Reply:
+        environment = _body(call, "environment").get("environment")
+        if not (environment is None or isinstance(environment, str)):
+            raise UsageError('"environment" is to be a name, or "" for none')
+        self._registry.tell(ASKED, f"apply {environment or ''}".strip())
+        changes, failures = await self._whole.apply(environment)
         return Reply(
             {"changes": [_change_row(change) for change in changes], "failed": to_plain(failures)}
         )
@@ -261,6 +269,13 @@ class Handlers:
     async def _dashboard(self, _: Call) -> Reply:
         return Reply({"url": await self._whole.invite()})
 
+    async def _alerts(self, _: Call) -> Reply:
+        return Reply(self._whole.alerts.state())
+
+    async def _test_alerts(self, call: Call) -> Reply:
+        receiver = str(_body(call, "receiver").get("receiver", ""))
+        return Reply({"receivers": await self._whole.alerts.test(receiver)})
+
     def _named(self, call: Call, verb: str) -> list[Supervisor]:
         """Return the services that a command names, and leave word of it."""
         supervisors = self._services.named(_names(call))
@@ -290,7 +305,7 @@ def _remote(supervisors: Iterable[Supervisor]) -> list[str]:
 def _change_row(change: Change) -> dict[str, Any]:
     """Return e.g. {"service": "api", "change": "scaled", "before": 2, "after": 4}."""
     word = type(change).__name__
-    for part in ("Listener", "Proxies", "Metrics", "Dashboard"):
+    for part in ("Listener", "Proxies", "Part"):
         word = word.removeprefix(part)
     return {**to_plain(change), "change": word.lower()}
 

@@ -7,6 +7,7 @@ nothing it started outlives it.
 import trio
 
 from webqx_supervisor.daemon import launch
+from webqx_supervisor.daemon.environment import Gifts
 from webqx_supervisor.daemon.launch import Resources, Started
 from webqx_supervisor.daemon.place import Place
 from webqx_supervisor.model.errors import CannotStart
@@ -28,12 +29,12 @@ async def run(name: str, place: Place, resources: Resources) -> None:
     command: tuple[str, ...] = getattr(place.service.hooks, name)
     if not command:
         return
-    extra = {"WEBQX_SV_HOOK": name}
+    env = {"WEBQX_SV_HOOK": name}
     if place.pid is not None:
-        extra["WEBQX_SV_PID"] = str(place.pid)
+        env["WEBQX_SV_PID"] = str(place.pid)
     try:
         started = await launch.begin(
-            command, place.service, place.instance, place.port, resources, extra
+            command, place.service, place.instance, place.port, resources, Gifts(tuple(env.items()))
         )
     except CannotStart as error:
         raise HookFailed(f"{name}: {error}", []) from error

@@ -1,22 +1,23 @@
 """Start one worker's process: port, environment, log pipes, journal."""
 
 import os
-import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 import trio
 
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.core.ports import LAST_PORT
-from webqx_supervisor.daemon.environment import environment, filled
+from webqx_supervisor.daemon import handed
+from webqx_supervisor.daemon.environment import Gifts, environment, filled
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.life import Life
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
+from webqx_supervisor.daemon.secrets import Secrets
+from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.link import Count
 from webqx_supervisor.model.service import LogStreams, Service
@@ -50,6 +51,8 @@ class Resources:
     silence: Callable[[str], Awaitable[None]]
     save: Callable[[], None]
     evidence: Evidence
+    secrets: Secrets
+    sockets: ListeningSockets
     life: Life = field(default_factory=Life)
 
 
@@ -88,7 +91,9 @@ async def start(service: Service, instance: int, port: int | None, resources: Re
         portowner.check_free(port)
     elif service.port is not None:
         raise CannotStart(f"no free port from {service.port} up to {LAST_PORT}")
-    return await begin(service.command, service, instance, port, resources)
+    with handed.copies(service, resources.sockets) as sockets:
+        gifts = handed.added(Gifts(), service, sockets)
+        return await begin(service.command, service, instance, port, resources, gifts)
 
 
 async def begin(
@@ -97,22 +102,24 @@ async def begin(
     instance: int,
     port: int | None,
     resources: Resources,
-    extra: Mapping[str, str] = MappingProxyType({}),
+    gifts: Gifts,
 ) -> Started:
-    """Start `command` where a worker has its place: folder, environment and `extra`, log.
+    """Start `command` where a worker has its place, with `gifts`: folder, environment, log.
 
     Raises CannotStart.
     """
-    cookie = secrets.token_hex(8)
+    cookie = gifts.cookie
+    env = environment(service, instance, port, cookie, await resources.secrets.read(service))
     pipes = _pipes()
     try:
         process = await spawn.start(
             spawn.Launch(
                 command=filled(command, service, instance, port),
                 cwd=service.cwd,
-                env={**environment(service, instance, port, cookie), **extra},
+                env={**env, **dict(gifts.env)},
                 stdout=pipes["out"][1],
                 stderr=pipes["err"][1],
+                entry=spawn.Entry(gifts.descriptors, gifts.pid_variable),
             )
         )
     except BaseException:

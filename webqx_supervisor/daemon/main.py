@@ -21,6 +21,7 @@ from webqx_supervisor.control.server import serve
 from webqx_supervisor.core.reconcile import Change
 from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
+from webqx_supervisor.daemon.alerts import watch_over
 from webqx_supervisor.daemon.compile import compile_apart
 from webqx_supervisor.daemon.credentials import CredentialStore
 from webqx_supervisor.daemon.dashboard.door import Door
@@ -39,6 +40,7 @@ from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.proxies import Proxies
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.renewal import Renewal
+from webqx_supervisor.daemon.secrets import Secrets
 from webqx_supervisor.daemon.services import Failure, Services
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.statefolder import StateFolder
@@ -76,9 +78,12 @@ class Daemon:
         self._saved = journal.read(places.journal)
         self._adopting = True  # until then the journal of the daemon before counts
         self._store = fdstore.FdStore()
+        self._watchdog = fdstore.watchdog()
         self._store.recall({fdstore.LOCK: lock, **self._inherited})
         self._folder = StateFolder(places, self._store, lock[0] if lock else None)
-        self._registry = Registry()
+        secrets = Secrets()
+        output.mask = secrets.masked_lines
+        self._registry = Registry(mask=secrets.masked)
         self._orphans = Orphans()
         self._stopping = trio.Event()
         self._applying = trio.Lock()
@@ -100,6 +105,8 @@ class Daemon:
             silence=lambda upstream: self._proxies.figures.silence(upstream),  # noqa: PLW0108
             save=self._save,
             evidence=Evidence(self._registry, places.deaths),
+            secrets=secrets,
+            sockets=self._sockets,
         )
         self._resources = resources
         self._renewal = Renewal(places.state_dir, self._store, output, self._save_all)
@@ -110,6 +117,7 @@ class Daemon:
         self._services = Services(asked.config, resources, self._sockets)
         before = self._saved.pauses if self._saved.boot_id == boot_id() else ()
         self.pauses = Pauses(self._registry, lambda: self._services.config, before)
+        self.alerts = watch_over(self._services, resources.counts, self._registry, places)
         self._dashboard = Door(
             lambda: self._services.config.dashboard,
             Sessions(places.sessions),
@@ -131,6 +139,7 @@ class Daemon:
         adoption = Adoption(self._saved, self._inherited, self._orphans, self._store)
         self._sockets.adopt(self._inherited)
         still_there = adoption.proxies(self._sockets)
+        adoption.handed(self._services.config.listeners, self._sockets)
         self._sockets.follow(self._services.config.listeners)
         # Before the workers: they may hold requests of any.
         self._proxies.adopt(still_there, self._inherited)
@@ -139,6 +148,7 @@ class Daemon:
             for pipe in self._inherited.pop("orphans", []):
                 workers.start_soon(self._orphans.listen, pipe)
             workers.start_soon(self._credentials.run)
+            workers.start_soon(self._sign_of_life)
             await workers.start(self._services.run)
             self._services.recall(adoption.orders())
             await adoption.workers(self._services, self._resources)
@@ -163,6 +173,12 @@ class Daemon:
         if self._renewal.by_systemd:  # which may outlive us, and starts another one some day
             self._store.remove(fdstore.LOCK)
 
+    async def _sign_of_life(self) -> None:
+        """Tell systemd that this loop turns, to the very end, if it wants to know (WatchdogSec)."""
+        while self._watchdog is not None:
+            self._store.notify(b"WATCHDOG=1")
+            await trio.sleep(self._watchdog)
+
     async def _open_doors(self, orders: Sequence[journal.Order]) -> None:
         """Answer commands and signals until told to stop."""
         survey = Survey(
@@ -182,6 +198,7 @@ class Daemon:
             doors.start_soon(self._metrics_door.run)
             doors.start_soon(self._sockets.keep_trying)
             doors.start_soon(self._dashboard.run, handlers.handle, survey.take)
+            doors.start_soon(self.alerts.run)
             doors.start_soon(self._mind_folder, doors, handlers)
             self._store.notify(b"READY=1")
             self._registry.tell("started", f"daemon pid {os.getpid()}")
@@ -272,10 +289,15 @@ class Daemon:
         for failure in failures:
             self._registry.tell("failed", failure.reason, service=failure.name)
 
-    async def apply(self) -> tuple[Sequence[Change], list[Failure]]:
-        """Compile services.toml and make it so. Raises ConfigError, with nothing changed."""
+    async def apply(self, environment: str | None = None) -> tuple[Sequence[Change], list[Failure]]:
+        """Compile services.toml and make it so, in the environment that was chosen before or now.
+
+        Raises ConfigError, with nothing changed.
+        """
         async with self._applying:
-            new = await compile_apart(str(self._places.file))
+            if environment is None:
+                environment = self._services.config.environment
+            new = await compile_apart(str(self._places.file), environment)
             self._credentials.follow(new.routes)
             changes, failures = await self._services.apply(new)
             self._proxies.resize(new.proxies)

@@ -9,6 +9,7 @@ from typing import Protocol
 import trio
 
 from webqx_supervisor.core.health import Health, Verdict, judge
+from webqx_supervisor.daemon import handed
 from webqx_supervisor.daemon.hang import HangWatch
 from webqx_supervisor.daemon.launch import Resources, Started
 from webqx_supervisor.daemon.probe import Answer
@@ -61,6 +62,10 @@ class Monitor:
         with trio.move_on_after(health.start_timeout):
             if port is not None:
                 await self._resources.prober.until_ready(port, health)
+            elif self._worker.service.listen_fds:
+                await handed.until_attended(
+                    self._started, self._worker.service, self._resources.sockets
+                )
             self._worker.ready(trio.current_time() - self._started.since)
             return True
         verdict = f"not ready within {health.start_timeout:g} s"

@@ -8,6 +8,7 @@ import trio
 
 from webqx_supervisor.core import ports, reconcile
 from webqx_supervisor.core.order import followers, forerunners
+from webqx_supervisor.core.sides import Sides
 from webqx_supervisor.daemon.attendance import Attendance
 from webqx_supervisor.daemon.dependencies import Dependencies
 from webqx_supervisor.daemon.inorder import in_order, restart_in_order
@@ -119,6 +120,9 @@ class Services:
         """Stop these, each after those that depend on it."""
         order = followers([each.service for each in supervisors])
         await in_order(supervisors, Supervisor.stop, order)
+        for each in supervisors:
+            if each.stopped:  # nobody has started it meanwhile
+                self._sockets.rest(each.service.name)
 
     async def restart(self, supervisors: Sequence[Supervisor]) -> None:
         """Stop these in reverse order, then start them in order."""
@@ -143,8 +147,8 @@ class Services:
         A service that cannot be reloaded keeps its old definition and its old workers.
         """
         old, changes = self.config, reconcile.plan(self.config, new)
-        self.config = new
-        self._sockets.follow(new.listeners)
+        sides = Sides(old, new)
+        self._listen(sides.before())
         # What goes, goes first: its ports may be wanted again.
         for change in changes:
             if isinstance(change, reconcile.Removed):
@@ -154,7 +158,7 @@ class Services:
         async def make_so(supervisor: Supervisor) -> None:
             service = new.service(supervisor.service.name)
             assert service is not None, "what is not in it was removed"
-            await self._change(service, changes, unreloaded)
+            await self._change(service, changes, unreloaded, sides)
 
         for service in new.services:
             if service.name not in self._supervisors:
@@ -162,7 +166,7 @@ class Services:
         await in_order(self.all(), make_so, forerunners(new.services))
         kept = {failure.name for failure in unreloaded}
         self.config = replace(
-            new,
+            self.config,
             services=tuple(
                 (old.service(each.name) if each.name in kept else None) or each
                 for each in new.services
@@ -172,7 +176,11 @@ class Services:
         return changes, unreloaded + await self.settle(others)
 
     async def _change(
-        self, service: Service, changes: Sequence[reconcile.Change], failures: list[Failure]
+        self,
+        service: Service,
+        changes: Sequence[reconcile.Change],
+        failures: list[Failure],
+        sides: Sides,
     ) -> None:
         """Carry out, in order, what is to change of one service."""
         for change in changes:
@@ -180,7 +188,7 @@ class Services:
                 case reconcile.Added(service.name):
                     await self._supervisors[service.name].start()
                 case reconcile.Reloaded(service.name):
-                    await self._reload(self._supervisors[service.name], service, failures)
+                    await self._reload_as(service, failures, sides)
                 case reconcile.Retuned(service.name):
                     self._supervisors[service.name].retune(service)
                 case reconcile.Scaled(service.name, after=after):
@@ -189,6 +197,20 @@ class Services:
                         supervisor.wanted = after
                     else:
                         await supervisor.scale(after)
+
+    async def _reload_as(self, new: Service, failures: list[Failure], sides: Sides) -> None:
+        """Reload a service to its new definition, and change who accepts if that is part of it."""
+        name, changing = new.name, new.name in sides.changing
+        if changing:
+            self._listen(sides.during(self.config, name))
+        await self._reload(self._supervisors[name], new, failures)
+        if changing:
+            replaced = all(failure.name != name for failure in failures)
+            self._listen(sides.after(self.config, name, replaced=replaced))
+
+    def _listen(self, config: Config) -> None:
+        self.config = config
+        self._sockets.follow(config.listeners)
 
     async def _reload(
         self, supervisor: Supervisor, service: Service | None, failures: list[Failure]
@@ -200,7 +222,7 @@ class Services:
 
     def _unbound(self, name: str) -> str:
         """Return why an address of this service is not listened on; "" when all are."""
-        listeners = {route.listener for route in self.config.routes if route.service == name}
+        listeners = self.config.listeners_of(name)
         problems = self._sockets.problems.items()
         return next((problem for (each, _), problem in problems if each in listeners), "")
 

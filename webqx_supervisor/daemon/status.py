@@ -78,6 +78,7 @@ class Survey:
                 name=config.name,
                 file=config.file,
                 keeper_pid=self._keeper_pid(),
+                environment=config.environment,
             ),
             proxies=self._proxy_rows(reports),
             services=tuple(self._service(each, counts) for each in self._services.all()),
@@ -105,7 +106,7 @@ class Survey:
     def _service(self, supervisor: Supervisor, counts: list[Count]) -> ServiceStatus:
         config = self._services.config
         name = supervisor.service.name
-        listeners = {route.listener for route in config.routes if route.service == name}
+        listeners = config.listeners_of(name)
         binds = [bind for each in config.listeners if each.name in listeners for bind in each.binds]
         return ServiceStatus(
             name=name,

@@ -1,12 +1,19 @@
 """What is wanted and what is seen, put together into the table that the proxies follow."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.model.auth import Credentials
 from webqx_supervisor.model.config import Config
-from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Table, UpstreamGroup
+from webqx_supervisor.model.gateway import (
+    Balance,
+    Forwarding,
+    Listener,
+    Route,
+    Table,
+    UpstreamGroup,
+)
 
 Suspects = Callable[[str], tuple[tuple[str, ...], tuple[str, ...]]]
 """Gives the suspect and the refused requests of a service."""
@@ -38,8 +45,14 @@ def build(
         )
         for supervisor in supervisors
     )
-    listeners = tuple(_share(listener, config.proxies) for listener in config.listeners)
-    return Table(version, listeners, config.routes, groups, credentials)
+    listeners = tuple(_share(each, config.proxies) for each in config.listeners if not each.handed)
+    routes = (*config.routes, *_last_ways(config))
+    return Table(version, listeners, routes, groups, credentials)
+
+
+def _last_ways(config: Config) -> Iterator[Route]:
+    """Give routes for who was accepted by a proxy before the workers began to accept themselves."""
+    return (Route(each.name, each.name) for each in config.listeners if each.handed)
 
 
 def _share(listener: Listener, proxies: int) -> Listener:

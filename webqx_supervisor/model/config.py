@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from webqx_supervisor.model.alerts import Alerts
 from webqx_supervisor.model.auth import Source
 from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Route
 from webqx_supervisor.model.resilience import Breaker
@@ -46,8 +47,17 @@ class Config:
     breakers: tuple[tuple[str, Breaker], ...] = ()
     metrics: MetricsDoor | None = None
     """Where they are told beside the control socket; None: nowhere."""
-    dashboard: Dashboard = Dashboard()
+    dashboard: Dashboard = field(default_factory=Dashboard)
+    alerts: Alerts = field(default_factory=Alerts)
+    environment: str = ""
+    """The tables of `env` that were chosen, by their name; "": none."""
 
     def service(self, name: str) -> Service | None:
         """Return the service of this name, or None."""
         return next((service for service in self.services if service.name == name), None)
+
+    def listeners_of(self, service: str) -> frozenset[str]:
+        """Return the names of the listeners where requests for this service come in."""
+        routed = (route.listener for route in self.routes if route.service == service)
+        handed = (each.name for each in self.listeners if each.handed and each.name == service)
+        return frozenset((*routed, *handed))

@@ -48,6 +48,8 @@ class Listener:
     protocol: Protocol = Protocol.HTTP
     limits: Limits = field(default_factory=Limits)
     trust: Trust = field(default_factory=Trust)
+    handed: bool = False
+    """The workers of the service of that name accept there themselves; no proxy does."""
 
 
 @dataclass(frozen=True, slots=True)

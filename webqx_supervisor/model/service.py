@@ -172,6 +172,12 @@ class Service:
     instances: int = 1
     port: int | None = None
     env: tuple[tuple[str, str], ...] = ()
+    env_inherit: tuple[str, ...] = ("*",)
+    """Names and patterns of what is passed on of the daemon's own environment."""
+    secrets: tuple[tuple[str, str], ...] = ()
+    """(variable, place) pairs: `file:` and an absolute path, `cred:NAME`, `env:NAME`."""
+    listen_fds: tuple[str, ...] = ()
+    """The addresses whose listening sockets the workers get, in the order of descriptors."""
     health: Health = field(default_factory=Health)
     stop: Stop = field(default_factory=Stop)
     restart: RestartPolicy = field(default_factory=RestartPolicy)

@@ -65,6 +65,8 @@ class DaemonStatus:
     name: str
     file: str
     keeper_pid: int | None = None
+    environment: str = ""
+    """The tables of `env` in force."""
 
 
 @dataclass(frozen=True, slots=True)

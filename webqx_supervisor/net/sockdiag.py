@@ -130,3 +130,14 @@ def _subscribe() -> socket.socket | None:
         opened.close()
         raise
     return opened
+
+
+def works() -> bool:
+    """Say whether the kernel would tell of sockets that end."""
+    try:
+        opened = _subscribe()
+    except OSError:
+        return False
+    if opened is not None:
+        opened.close()
+    return opened is not None

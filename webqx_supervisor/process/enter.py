@@ -54,8 +54,8 @@ def _environment(settings: Mapping[str, Any]) -> dict[str, str]:
     env.pop("LC_CTYPE", None)  # set by this interpreter (PEP 538)
     if settings["locale"] is not None:
         env["LC_CTYPE"] = settings["locale"]
-    if settings["pid_variable"]:
-        env[settings["pid_variable"]] = str(os.getpid())
+    for name in settings["pid_variable"].split():
+        env[name] = str(os.getpid())
     return env
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 
@@ -13,9 +14,13 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class LineBuffer:
-    """Cuts a stream of bytes into whole lines, and keeps the last TAIL_BYTES of them."""
+    """Cuts a stream of bytes into whole lines, and keeps the last TAIL_BYTES of them.
 
-    def __init__(self) -> None:
+    `mask` is asked for what is to stand in their stead.
+    """
+
+    def __init__(self, mask: Callable[[bytes], bytes] = bytes) -> None:
+        self._mask = mask
         self._held = b""
         self._recent = b""
 
@@ -27,27 +32,25 @@ class LineBuffer:
         while len(self._held) > LONGEST_LINE:
             lines += self._held[:LONGEST_LINE] + b"\n"
             self._held = self._held[LONGEST_LINE:]
-        self._remember(lines)
-        return lines
+        return self._remember(self._mask(lines))
 
     def flush(self) -> bytes:
         """Return what is held back as a line, at the end of the stream."""
         lines = self._held + b"\n" if self._held else b""
         self._held = b""
-        self._remember(lines)
-        return lines
+        return self._remember(self._mask(lines))
 
     def tail(self) -> list[str]:
         """Return the last lines, a begun one included; safe to call from another thread."""
         recent = self._recent
         if len(recent) == TAIL_BYTES:  # its first line was cut
             recent = recent.partition(b"\n")[2] or recent
-        return (recent + self._held).decode("utf-8", "replace").splitlines()
+        return (recent + self._mask(self._held)).decode("utf-8", "replace").splitlines()
 
-    def _remember(self, lines: bytes) -> None:
-        if len(lines) < TAIL_BYTES:
-            lines = self._recent + lines
-        self._recent = lines[-TAIL_BYTES:]
+    def _remember(self, lines: bytes) -> bytes:
+        recent = lines if len(lines) >= TAIL_BYTES else self._recent + lines
+        self._recent = recent[-TAIL_BYTES:]
+        return lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import selectors
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -64,6 +65,8 @@ class Output:
     ) -> None:
         self.attached = 0
         """How many pipes there have been."""
+        self.mask: Callable[[str, bytes], bytes] = lambda _, lines: lines
+        """What is written and remembered of whole lines of a service; asked in the thread."""
         self._clock = clock
         self._journald = journald or Journald()  # the thread's alone, as is the packer
         self._packer = Packer()
@@ -107,6 +110,7 @@ class Output:
         with self._lock:
             owner = self._workers.setdefault(worker, _Worker())
             pipe = _Pipe(fd, stream, path, owner, limits, origin)
+            pipe.lines = LineBuffer(partial(self.mask, origin.service))
             owner.streams[stream] = pipe.lines
             owner.pipes.append(pipe)
         self._request(lambda: self._open(pipe))

@@ -30,12 +30,17 @@ def check_free(port: int) -> None:
 
     Takes microseconds when the port is free.
     """
-    if all(_can_bind(family, host, port) for family, host in _PLACES):
+    if is_free(port):
         return
     found = holder(port)
     if found is None:
         raise CannotStart(f"port {port} is held by a process of another user (sudo ss -tlnp)")
     raise CannotStart(f"port {port} is held by pid {found.pid} ({found.command})")
+
+
+def is_free(port: int) -> bool:
+    """Say whether a worker could listen on `port`."""
+    return all(_can_bind(family, host, port) for family, host in _PLACES)
 
 
 def holder(port: int) -> Holder | None:

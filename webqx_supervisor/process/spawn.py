@@ -29,7 +29,8 @@ class Entry:
     descriptors: tuple[tuple[int, int], ...] = ()
     """(number that the process is to see, 3 or more; descriptor of the caller's) pairs."""
     pid_variable: str = ""
-    """The environment variable that is to hold the process's own pid, see sd_listen_fds(3)."""
+    """The environment variable that is to hold the process's own pid, see sd_listen_fds(3); of
+    several, the names stand apart by blanks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Run a real systemd as PID 1 of namespaces of its own, in a cgroup of its own: pid1.sh NAME UNITS
 #
-# It shares the network and the files with the machine, but not /run, /sys/fs/cgroup and the pids;
-# /etc and the kernel's settings are read-only. Whoever kills it ends all that it has started.
+# To be started in a mount namespace of its own. It shares the network and the files with the
+# machine, but not /run, /sys/fs/cgroup and the pids; /etc and the kernel's settings are read-only,
+# /etc/systemd/system is the folder UNITS. Whoever kills it ends all that it has started.
 set -eu
 name=$1 units=$2
 
@@ -13,10 +14,11 @@ if [ "${3:-}" = inside ]; then
     mount -o remount,bind,ro /proc/sys
     mount --bind /etc /etc
     mount -o remount,bind,ro /etc
+    mount --bind "$units" /etc/systemd/system
     mount -t tmpfs -o mode=755 tmpfs /run
     umount --recursive /sys/fs/cgroup 2>/dev/null || true
     mount -t cgroup2 none /sys/fs/cgroup
-    exec env -i container=play PATH="$PATH" SYSTEMD_UNIT_PATH="$units" SYSTEMD_GENERATOR_PATH= \
+    exec env -i container=play PATH="$PATH" SYSTEMD_UNIT_PATH=/etc/systemd/system SYSTEMD_GENERATOR_PATH= \
         /lib/systemd/systemd --system --unit=play.target --log-target=console --show-status=0
 fi
 

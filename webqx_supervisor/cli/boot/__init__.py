@@ -1,0 +1,1 @@
+"""The verbs startup and unstartup: a daemon that comes with the machine."""

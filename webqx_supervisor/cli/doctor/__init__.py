@@ -1,0 +1,1 @@
+"""The verb doctor: what on this machine stands in the way."""

@@ -1,0 +1,1 @@
+"""Whatever starts a daemon when the machine does: what it reads, as text."""

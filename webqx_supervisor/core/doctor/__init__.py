@@ -1,0 +1,1 @@
+"""What of a machine stands in the way: readings in, findings out."""

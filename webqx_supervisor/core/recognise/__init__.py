@@ -1,0 +1,1 @@
+"""What kind of project a folder holds, seen by the names and texts in it."""
