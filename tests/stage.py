@@ -182,6 +182,7 @@ class Stage:
         self.quarantined: tuple[str, ...] = ()
         self.hang_timeout = 0.0
         self.breaker: Breaker | None = None
+        self.autoscaled = self.asleep = False
         self.credentials: tuple[Credentials, ...] = ()
         self.other_groups: tuple[UpstreamGroup, ...] = ()
         self.routes: tuple[Route, ...] = (Route("web", "api"),)
@@ -237,6 +238,8 @@ class Stage:
             self.quarantined,
             self.hang_timeout,
             self.breaker,
+            self.autoscaled,
+            self.asleep,
         )
         listener = Listener("web", ("here",), self.protocol, self.limits, self.trust)
         groups = (group, *self.other_groups)

@@ -224,3 +224,23 @@ def test_a_remote_worker_has_an_address_and_no_process():
     assert "10.0.0.7:3001" in click.unstyle(render.services([service]))
     (row,) = click.unstyle(render.workers([service])).splitlines()[1:]
     assert row.split() == ["api:1", "RUNNING", "-", "3001", "-", "-", "-", "-", "2", "1204"]
+
+
+def test_what_scales_shows_its_span_and_what_was_decided_and_what_holds_it_back():
+    scaled = {"min": 1, "max": 8, "decided": "", "decided_at": None, "held": ""}
+    shown = click.unstyle(render.status({**STATUS, "services": [{**API, "autoscale": scaled}]}))
+    assert "\nscales  api: 1 to 8 workers\nproxy " in shown
+    scaled |= {
+        "decided": "from 2 to 4: 31 in flight, target 8 each",
+        "decided_at": 1_700_000_000,
+        "held": "a worker takes 180M, 90M are available",
+    }
+    shown = click.unstyle(render.status({**STATUS, "services": [{**API, "autoscale": scaled}]}))
+    assert (
+        """
+scales  api: 1 to 8 workers
+        2023-11-14T22:13:20Z  from 2 to 4: 31 in flight, target 8 each
+        stays at 2: a worker takes 180M, 90M are available
+"""
+        in shown
+    )

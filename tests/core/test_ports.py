@@ -1,10 +1,13 @@
 """core/ports.py: the lowest free port."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from webqx_supervisor.core.ports import LAST_PORT, pick, reserved_by_others
+from webqx_supervisor.model.autoscale import Autoscale
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.service import Service
 
@@ -49,3 +52,8 @@ def test_a_service_reserves_a_port_for_each_of_its_instances_against_all_others(
 
 def test_no_port_beyond_the_last_is_reserved() -> None:
     assert reserved_by_others((service("api", LAST_PORT, 5),), "web") == {LAST_PORT}
+
+
+def test_a_service_that_scales_reserves_as_many_as_it_may_have() -> None:
+    api = replace(service("api", 3001, 2), autoscale=Autoscale(min=1, max=4))
+    assert reserved_by_others((api,), "web") == {3001, 3002, 3003, 3004}

@@ -24,6 +24,7 @@ from webqx_supervisor.core.reconcile import (
     resolve_instances,
     start_order,
 )
+from webqx_supervisor.model.autoscale import Autoscale
 from webqx_supervisor.model.config import Config, MetricsDoor
 from webqx_supervisor.model.errors import UsageError
 from webqx_supervisor.model.gateway import (
@@ -196,6 +197,13 @@ class TestPlan:
 
     def test_another_number_of_instances_is_a_scale(self) -> None:
         assert plan(CONFIG, with_api(instances=5)) == (Scaled("api", 2, 5),)
+
+    def test_what_the_load_decides_is_not_set_back_until_it_decides_no_more(self) -> None:
+        scaled = {"autoscale": Autoscale(min=0, max=8)}
+        assert plan(CONFIG, with_api(**scaled)) == (Retuned("api"),)
+        assert plan(CONFIG, with_api(instances=5, **scaled)) == (Retuned("api"),)
+        assert plan(with_api(**scaled), with_api(instances=5, **scaled)) == ()
+        assert plan(with_api(**scaled), CONFIG) == (Retuned("api"), Scaled("api", 2, 2))
 
     def test_a_scale_goes_with_either_and_a_reload_takes_the_policies_along(self) -> None:
         assert plan(CONFIG, with_api(instances=5, stop=Stop(grace=1.0))) == (

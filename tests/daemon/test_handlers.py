@@ -12,13 +12,16 @@ from fakes import service
 from webqx_supervisor.control.commands import COMMANDS
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.control.server import Call
+from webqx_supervisor.core.headroom import MIB, Room
 from webqx_supervisor.core.reconcile import Scaled
+from webqx_supervisor.daemon import headroom
 from webqx_supervisor.daemon.handlers import Handlers, Pulse
 from webqx_supervisor.daemon.logs import LogReader
 from webqx_supervisor.daemon.proxies import Proxies
 from webqx_supervisor.daemon.services import Failure, Services
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.status import Survey
+from webqx_supervisor.model.autoscale import Autoscale
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import NoSuchService, UsageError
 from webqx_supervisor.model.gateway import Table
@@ -112,10 +115,35 @@ async def test_a_service_is_started_scaled_and_stopped(desk):
     started = await desk.ask("/start", {"services": ["api"]})
     assert started.payload["failed"] == []
     scaled = await desk.ask("/scale", {"service": "api", "instances": "+1"})
-    assert scaled.payload == {"name": "api", "from": 1, "to": 2, "failed": []}
+    assert scaled.payload == {"name": "api", "from": 1, "to": 2, "failed": [], "warning": ""}
     stopped = await desk.ask("/stop", {"services": ["api"]})
     assert stopped.payload == {"stopped": ["api"], "daemon": False, "remote": []}
     assert desk.services.all()[0].workers == {}
+
+
+async def test_by_hand_the_number_stays_in_the_span_of_autoscale(desk):
+    (supervisor,) = desk.services.all()
+    supervisor.service = replace(supervisor.service, autoscale=Autoscale(min=1, max=3))
+    for wanted in ("0", "4"):
+        with pytest.raises(UsageError, match="api has 1 to 3 workers"):
+            await desk.ask("/scale", {"service": "api", "instances": wanted})
+    scaled = await desk.ask("/scale", {"service": "api", "instances": "3"})
+    assert scaled.payload["to"] == 3
+
+
+async def test_who_asks_for_more_than_the_memory_holds_is_warned(desk, monkeypatch):
+    await desk.ask("/start", {"services": ["api"]})
+    monkeypatch.setattr(headroom, "room_beside", _full)
+    scaled = await desk.ask("/scale", {"service": "api", "instances": "2"})
+    assert (scaled.payload["to"], scaled.payload["failed"]) == (2, [])
+    assert scaled.payload["warning"] == (
+        "the machine may swap: a worker takes 180M, 90M are available"
+    )
+
+
+async def _full(_workers):
+    await trio.lowlevel.checkpoint()
+    return Room(0, 180 * MIB, 90 * MIB)
 
 
 async def test_a_remote_service_is_neither_scaled_nor_reloaded(desk):

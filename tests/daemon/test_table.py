@@ -7,6 +7,7 @@ from fakes import service, supervised
 from helpers import free_port
 
 from webqx_supervisor.daemon.table import build
+from webqx_supervisor.model.autoscale import Autoscale
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.gateway import (
     Balance,
@@ -70,6 +71,19 @@ async def test_a_stopped_service_is_refused_at_once_and_with_a_reason(stage):
         (group,) = build(1, CONFIG, [supervisor]).groups
         assert not group.expecting
         assert group.reason == "stopped"
+
+
+async def test_a_sleeper_is_expected_by_those_who_wait_for_it(stage):
+    sleeper = replace(service(port=free_port()), instances=0, autoscale=Autoscale(min=0, max=1))
+    async with supervised(sleeper, stage) as supervisor:
+        (group,) = build(1, CONFIG, [supervisor]).groups
+        assert (group.autoscaled, group.asleep, group.expecting) == (True, False, False)
+        await supervisor.start(by_hand=False)
+        (group,) = build(1, CONFIG, [supervisor]).groups
+        assert (group.autoscaled, group.asleep, group.expecting) == (True, True, True)
+        await supervisor.scale(1)
+        (group,) = build(1, CONFIG, [supervisor]).groups
+        assert (group.asleep, group.expecting or bool(group.upstreams)) == (False, True)
 
 
 async def test_an_unhealthy_worker_drains_and_a_healthy_one_is_up_again(stage):

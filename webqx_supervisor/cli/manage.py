@@ -135,6 +135,8 @@ def scale(service: str, instances: str, save: bool, file: Path, as_json: bool) -
         click.echo(render.as_json(answer))
     else:
         click.echo(f"{answer['name']}: from {answer['from']} to {answer['to']}")
+        if answer.get("warning"):
+            click.secho(answer["warning"], err=True, fg="yellow")
     _fail_if_any(answer, "has workers that did not start")
 
 

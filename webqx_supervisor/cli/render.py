@@ -20,6 +20,7 @@ COLORS = {
     "STOPPING": "yellow",
     "BACKOFF": "yellow",
     "DEGRADED": "yellow",
+    "ASLEEP": "blue",
     "EXITED": "red",
     "FATAL": "red",
 }
@@ -35,7 +36,12 @@ def status(answer: Mapping[str, Any]) -> str:
     blocks = [services(answer["services"])] if answer["services"] else []
     if any(service["workers"] for service in answer["services"]):
         blocks.append(workers(answer["services"]))
-    about = [*map(_pause, answer.get("paused", ())), *map(_proxy, answer["proxies"])]
+    scaled = [row for row in answer["services"] if row.get("autoscale")]
+    about = [
+        *map(_autoscale, scaled),
+        *map(_pause, answer.get("paused", ())),
+        *map(_proxy, answer["proxies"]),
+    ]
     blocks.append("\n".join([*about, _daemon(answer["daemon"])]))
     return "\n\n".join(blocks)
 
@@ -73,6 +79,8 @@ def description(answer: Mapping[str, Any]) -> str:
     blocks = [tree(definition), services([answer["status"]])]
     if answer["status"]["workers"]:
         blocks.append(workers([answer["status"]]))
+    if answer["status"].get("autoscale"):
+        blocks.append(_autoscale(answer["status"]))
     blocks.append("\n".join(map(event, answer["events"])))
     return "\n\n".join(filter(None, blocks))
 
@@ -85,11 +93,16 @@ def failure(name: str, reason: str, last_lines: Sequence[str] = ()) -> str:
 
 def event(row: Mapping[str, Any]) -> str:
     """Return one event as one line, in UTC like the logs."""
-    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(row["at"]))
+    at = clock(row["at"])
     who = row["service"] or "daemon"
     if row["instance"]:
         who = f"{who}:{row['instance']}"
     return f"{at}  {who}  {row['kind']}  {row['text']}".rstrip()
+
+
+def clock(unix_time: float) -> str:
+    """Return a time of the wall clock, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix_time))
 
 
 def tree(value: Mapping[str, Any], depth: int = 0) -> str:
@@ -215,6 +228,18 @@ def _percent(share: float) -> str:
 
 def _or_nothing(value: int | None) -> str:
     return NOTHING if value is None else str(value)
+
+
+def _autoscale(row: Mapping[str, Any]) -> str:
+    """Return between which numbers the load decides, what it has decided, what holds it back."""
+    found = row["autoscale"]
+    lines = [f"scales  {row['name']}: {found['min']} to {found['max']} workers"]
+    if found["decided"]:
+        lines.append(f"{clock(found['decided_at'])}  {found['decided']}")
+    if found["held"]:
+        held = f"stays at {row['instances']}: {found['held']}"
+        lines.append(click.style(held, fg="yellow"))
+    return "\n        ".join(lines)
 
 
 def _pause(row: Mapping[str, Any]) -> str:

@@ -8,13 +8,14 @@ from webqx_supervisor.config.addresses import collide, port_of
 from webqx_supervisor.config.alerts import alert_clashes
 from webqx_supervisor.config.clients import distrust
 from webqx_supervisor.config.explain import Complaint
-from webqx_supervisor.config.fields import resolved
 from webqx_supervisor.config.handed_clashes import handed_clashes
 from webqx_supervisor.config.life_clashes import life_clashes
 from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean
 from webqx_supervisor.config.remote_clashes import remote_clashes
 from webqx_supervisor.config.route_clashes import Names, route_clashes
+from webqx_supervisor.config.scaling import most_of
+from webqx_supervisor.config.scaling_clashes import scaling_clashes
 from webqx_supervisor.config.schema import Listener, Service, ServicesToml
 from webqx_supervisor.model.gateway import Policy, Protocol
 
@@ -22,9 +23,9 @@ from webqx_supervisor.model.gateway import Policy, Protocol
 def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complaint]:
     """Find what cannot be true at once. Routes are counted as they stand in `document`."""
     spans = {
-        name: range(entry.port, entry.port + resolved(entry.instances, cpus))
+        name: range(entry.port, entry.port + most)
         for name, entry in document.services.items()
-        if entry.port is not None and entry.instances != 0
+        if entry.port is not None and (most := most_of(entry, entry.instances, cpus))
     }
     listeners = _listeners(document)
     yield from remote_clashes(document.services)
@@ -38,6 +39,7 @@ def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complai
     yield from _dependencies(document.services, names.services)
     yield from life_clashes(document.services)
     yield from alert_clashes(document.alerts)
+    yield from scaling_clashes(document, cpus)
     yield from route_clashes(document, names, {path[1]: entry for path, entry in listeners})
     yield from _balances(document, {path[1]: entry for path, entry in listeners})
 

@@ -12,6 +12,7 @@ HERE = (
     "env_inherit",
     "secrets",
     "instances",
+    "autoscale",
     "port",
     "restart",
     "logs",

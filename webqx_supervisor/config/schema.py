@@ -39,6 +39,7 @@ from webqx_supervisor.config.metrics import Measured
 from webqx_supervisor.config.resilience import Resilience
 from webqx_supervisor.config.restart_keys import Restart, restart_table
 from webqx_supervisor.config.routes import Route
+from webqx_supervisor.config.scaling import Scaling
 from webqx_supervisor.model import gateway, service
 
 _HEALTH = service.Health()
@@ -273,7 +274,7 @@ class Program(Section):
     )
 
 
-class Service(Filters, Resilience, Life, HandedSockets, Environment, Program):
+class Service(Filters, Resilience, Life, Scaling, HandedSockets, Environment, Program):
     """One program, as many workers of it as wanted, on sequential ports; or where it is remote."""
 
     model_config = ConfigDict(json_schema_extra=resilience_fields.command_or_remote)

@@ -28,6 +28,7 @@ from webqx_supervisor.config.resilience import breaker
 from webqx_supervisor.config.route_clashes import Names
 from webqx_supervisor.config.route_files import read_route_files
 from webqx_supervisor.config.routes import Files, Route
+from webqx_supervisor.config.scaling import autoscale_of, first
 from webqx_supervisor.config.syntax import load
 from webqx_supervisor.core.credentials import reserved
 from webqx_supervisor.core.inheriting import passed_on
@@ -152,7 +153,7 @@ class _Services:
             name=name,
             command=entry.command,
             cwd=self._cwd(name, entry.cwd),
-            instances=len(entry.remote) or resolved(entry.instances, self._cpus),
+            instances=len(entry.remote) or first(entry, entry.instances, self._cpus),
             port=entry.port,
             env=self._env(name, entry),
             env_inherit=entry.env_inherit,
@@ -170,6 +171,7 @@ class _Services:
             hooks=life.hooks(entry),
             watch=self._watch(name, entry.watch),
             remote=entry.remote,
+            autoscale=autoscale_of(entry, self._cpus),
         )
 
     def proxies(self, wanted: int | str) -> int:

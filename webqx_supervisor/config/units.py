@@ -14,7 +14,7 @@ _DURATION = re.compile(DURATION_PATTERN)
 _DURATION_PART = re.compile(r"([0-9.]+)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(SIZE_PATTERN)
-_SHARE = re.compile(SHARE_PATTERN)
+SHARE = re.compile(SHARE_PATTERN)
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -71,7 +71,7 @@ def size_text(value: int) -> str:
 
 def share(value: object) -> float:
     """Read "50%" as 0.5. Raises ValueError naming the wanted form."""
-    if isinstance(value, str) and _SHARE.fullmatch(value):
+    if isinstance(value, str) and SHARE.fullmatch(value):
         part = float(value[:-1]) / 100
         if part <= 1:
             return part

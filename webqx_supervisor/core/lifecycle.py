@@ -24,6 +24,8 @@ from webqx_supervisor.model.status import WorkerState
 
 DEGRADED = "DEGRADED"
 UNHEALTHY = "UNHEALTHY"
+ASLEEP = "ASLEEP"
+"""A service that has no workers because nobody asked it anything; a request wakes it."""
 
 
 class Occasion(StrEnum):

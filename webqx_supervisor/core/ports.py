@@ -25,5 +25,5 @@ def reserved_by_others(services: Iterable[Service], name: str) -> set[int]:
         port
         for service in services
         if service.name != name and service.port is not None
-        for port in range(service.port, min(service.port + service.instances, LAST_PORT + 1))
+        for port in range(service.port, min(service.port + service.most, LAST_PORT + 1))
     }

@@ -197,7 +197,9 @@ def _service_changes(old: Service, new: Service, *, tuned: bool) -> Iterator[Cha
         yield Reloaded(new.name)  # takes the new policies over as well
     elif tuned or replace(old, instances=new.instances, env=new.env) != new:
         yield Retuned(new.name)
-    if old.instances != new.instances:
+    # What the load decides is not set back by what it began with.
+    left_to_load = old.autoscale is not None
+    if new.autoscale is None and (left_to_load or old.instances != new.instances):
         yield Scaled(new.name, old.instances, new.instances)
 
 

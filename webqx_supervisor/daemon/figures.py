@@ -41,10 +41,13 @@ class Figures:
 
     async def counts(self) -> tuple[Count, ...] | None:
         """Return the figures of all proxies, None if one of them gave none."""
+        reports, complete = await self.survey()
+        return tuple(c for report in reports for c in report.counts) if complete else None
+
+    async def survey(self) -> tuple[list[Report], bool]:
+        """Return the reports of the proxies, and whether every one of them gave one."""
         reports = await self.reports()
-        if len(reports) < len(self._running):
-            return None
-        return tuple(count for report in reports for count in report.counts)
+        return reports, len(reports) >= len(self._running)
 
     async def reports(self) -> list[Report]:
         """Ask all proxies for their figures; those that are too slow are left out."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from webqx_supervisor.control.server import Call, Reply, Stream
 from webqx_supervisor.core.exposition import CONTENT_TYPE
 from webqx_supervisor.core.reconcile import Change, resolve_instances
+from webqx_supervisor.daemon import headroom
 from webqx_supervisor.daemon.alerts.watch import AlertWatch
 from webqx_supervisor.daemon.evidence import ASKED, Evidence
 from webqx_supervisor.daemon.logs import LogReader
@@ -22,6 +23,7 @@ from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.model.codec import from_plain, to_plain
 from webqx_supervisor.model.errors import NoSuchService, UsageError
 from webqx_supervisor.model.gateway import Pause
+from webqx_supervisor.model.service import Service
 
 LINES = 100
 DESCRIBED_EVENTS = 20
@@ -223,14 +225,16 @@ class Handlers:
             raise UsageError(f"{name} is remote: it has the addresses that services.toml names")
         before = supervisor.wanted
         wanted = resolve_instances(str(body.get("instances", "")), before, os.cpu_count() or 1)
+        _check_span(supervisor.service, wanted)
         self._registry.tell(
             ASKED, f"scale from {before} to {wanted}", service=supervisor.service.name
         )
+        warning = await headroom.warning(supervisor.everyone, wanted - before)
         await supervisor.scale(wanted)
         failures = await self._services.settle([supervisor])
         name = supervisor.service.name
         answer = {"name": name, "from": before, "to": wanted, "failed": to_plain(failures)}
-        return Reply(answer)
+        return Reply({**answer, "warning": warning})
 
     async def _apply(self, call: Call) -> Reply:
         environment = _body(call, "environment").get("environment")
@@ -295,6 +299,15 @@ class Handlers:
 
 async def _whole(text: str) -> AsyncIterator[bytes]:
     yield text.encode()
+
+
+def _check_span(service: Service, wanted: int) -> None:
+    """Raise UsageError if a service that scales by its load would have to leave its span."""
+    span = service.autoscale
+    if span is not None and not span.min <= wanted <= span.max:
+        raise UsageError(
+            f"{service.name} has {span.min} to {span.max} workers (autoscale), not {wanted}"
+        )
 
 
 def _remote(supervisors: Iterable[Supervisor]) -> list[str]:

@@ -22,6 +22,7 @@ from webqx_supervisor.core.reconcile import Change
 from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
 from webqx_supervisor.daemon.alerts import watch_over
+from webqx_supervisor.daemon.autoscale import Autoscaling
 from webqx_supervisor.daemon.compile import compile_apart
 from webqx_supervisor.daemon.credentials import CredentialStore
 from webqx_supervisor.daemon.dashboard.door import Door
@@ -47,7 +48,7 @@ from webqx_supervisor.daemon.statefolder import StateFolder
 from webqx_supervisor.daemon.status import Survey
 from webqx_supervisor.model.errors import WebqxError
 from webqx_supervisor.model.gateway import Table, read_worker_id
-from webqx_supervisor.model.link import BreakerMoved, KeyMissing, Lost, Survived
+from webqx_supervisor.model.link import BreakerMoved, KeyMissing, Lost, Queued, Survived
 from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.process.identity import boot_id
 from webqx_supervisor.process.output import Output
@@ -133,6 +134,9 @@ class Daemon:
             [str(places.logs)],
             self._hear,
         )
+        self._autoscaling = Autoscaling(
+            self._services.all, self._proxies.figures.survey, self._registry
+        )
 
     async def run(self) -> None:
         """Live until told to stop; then let everything end in order."""
@@ -182,7 +186,11 @@ class Daemon:
     async def _open_doors(self, orders: Sequence[journal.Order]) -> None:
         """Answer commands and signals until told to stop."""
         survey = Survey(
-            self._services, self._proxies, lambda: self._renewal.keeper_pid, self.pauses.all
+            self._services,
+            self._proxies,
+            lambda: self._renewal.keeper_pid,
+            self.pauses.all,
+            self._autoscaling.status,
         )
         self.metrics = Metrics(self._services, survey, self._proxies.counters)
         self._metrics_door = ScrapeDoor(self._registry, self.metrics.text)
@@ -199,6 +207,7 @@ class Daemon:
             doors.start_soon(self._sockets.keep_trying)
             doors.start_soon(self._dashboard.run, handlers.handle, survey.take)
             doors.start_soon(self.alerts.run)
+            doors.start_soon(self._autoscaling.run)
             doors.start_soon(self._mind_folder, doors, handlers)
             self._store.notify(b"READY=1")
             self._registry.tell("started", f"daemon pid {os.getpid()}")
@@ -323,7 +332,7 @@ class Daemon:
         credentials = self._credentials.current
         return table.build(version, config, supervisors, suspects, credentials)
 
-    def _hear(self, message: Lost | Survived | BreakerMoved | KeyMissing) -> None:
+    def _hear(self, message: Lost | Survived | BreakerMoved | KeyMissing | Queued) -> None:
         evidence = self._resources.evidence
         match message:
             case Lost():
@@ -339,6 +348,8 @@ class Daemon:
                 )
             case KeyMissing(source):
                 self._credentials.key_missing(source)
+            case Queued(services):
+                self._autoscaling.requests_wait(services)
 
     def _last_requests(self) -> float:
         drains = [service.stop.drain for service in self._services.config.services]

@@ -39,6 +39,7 @@ from webqx_supervisor.model.link import (
     KeyMissing,
     Leave,
     Lost,
+    Queued,
     Report,
     Share,
     Silent,
@@ -68,7 +69,9 @@ class Proxies:
         store: FdStore,
         registry: Registry,
         arguments: list[str],
-        hear: Callable[[Lost | Survived | BreakerMoved | KeyMissing], None] = lambda _: None,
+        hear: Callable[[Lost | Survived | BreakerMoved | KeyMissing | Queued], None] = lambda _: (
+            None
+        ),
     ) -> None:
         self._build = build
         self._sockets = sockets
@@ -351,7 +354,7 @@ class Proxies:
                     proxy.report = message
                 case Busy(upstreams):
                     proxy.idle.difference_update(upstreams)
-                case Lost() | Survived() | BreakerMoved() | KeyMissing():
+                case Lost() | Survived() | BreakerMoved() | KeyMissing() | Queued():
                     self._hear(message)
                 case Silent(upstreams):
                     self.figures.are_silent(upstreams)

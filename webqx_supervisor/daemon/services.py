@@ -186,7 +186,7 @@ class Services:
         for change in changes:
             match change:
                 case reconcile.Added(service.name):
-                    await self._supervisors[service.name].start()
+                    await self._supervisors[service.name].start(by_hand=False)
                 case reconcile.Reloaded(service.name):
                     await self._reload_as(service, failures, sides)
                 case reconcile.Retuned(service.name):

@@ -14,6 +14,7 @@ from webqx_supervisor.model.gateway import Pause
 from webqx_supervisor.model.link import Count, Report
 from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.model.status import (
+    AutoscaleStatus,
     DaemonStatus,
     ProxyStatus,
     ServiceStatus,
@@ -57,11 +58,13 @@ class Survey:
         proxies: Proxies,
         keeper_pid: Callable[[], int | None],
         paused: Callable[[], tuple[Pause, ...]] = tuple,
+        autoscale: Callable[[Supervisor], AutoscaleStatus | None] = lambda _: None,
     ) -> None:
         self._services = services
         self._proxies = proxies
         self._keeper_pid = keeper_pid
         self._paused = paused
+        self._autoscale = autoscale
         self._born = trio.current_time()
         self._meter = CpuMeter()
 
@@ -114,6 +117,7 @@ class Survey:
             instances=supervisor.wanted,
             workers=tuple(self._worker(worker, counts) for worker in supervisor.everyone),
             listen=tuple(binds),
+            autoscale=self._autoscale(supervisor),
         )
 
     def _worker(self, worker: Worker, counts: list[Count]) -> WorkerStatus:

@@ -11,7 +11,7 @@ from contextlib import suppress
 import trio
 
 from webqx_supervisor.core import ports
-from webqx_supervisor.core.lifecycle import summary
+from webqx_supervisor.core.lifecycle import ASLEEP, summary
 from webqx_supervisor.core.reconcile import resize
 from webqx_supervisor.daemon.entries import finished
 from webqx_supervisor.daemon.journal import Finished, Order
@@ -66,13 +66,20 @@ class Supervisor:
     @property
     def state(self) -> str:
         """The word for the whole service."""
+        if self.asleep and not self.workers:
+            return ASLEEP
         wanted = 0 if self.stopped else self.wanted
         return summary(wanted, [(w.state, w.healthy) for w in self.workers.values()])
 
     @property
+    def asleep(self) -> bool:
+        """Whether it has no workers because nobody has asked for any: a request wakes it."""
+        return self._has_scaled_to_zero and not self.stopped
+
+    @property
     def expecting(self) -> bool:
         """Whether a worker is about to come, so that requests may wait for it."""
-        return self._restarting or any(worker.coming for worker in self.everyone)
+        return self._restarting or self.asleep or any(worker.coming for worker in self.everyone)
 
     @property
     def reason(self) -> str:
@@ -119,6 +126,8 @@ class Supervisor:
     async def start(self, *, by_hand: bool = True) -> None:
         """Have all wanted workers started; `by_hand` also those that rest or were given up."""
         async with self._lock:
+            if by_hand and self._has_scaled_to_zero:
+                self.wanted = max(1, self.service.instances)
             self.stopped = False
             for worker in self.workers.values():
                 if by_hand and worker.state in _RESTING and not worker.completed:
@@ -154,12 +163,19 @@ class Supervisor:
     async def scale(self, wanted: int) -> None:
         """Have `wanted` workers: fill holes lowest first, let the highest numbers leave."""
         async with self._lock:
-            self.wanted, self.stopped = wanted, False
-            self._resources.save()
-            _, leaving = resize(wanted, self.workers)
-            self._fill()
-            await self._dismiss([self.workers[each] for each in leaving], replaced=wanted > 0)
+            leaving = self._resize(wanted)
+        await _until_gone(leaving)
         self._resources.save()
+
+    def resize(self, wanted: int) -> bool:
+        """Do the same without waiting for those that leave; not while a verb is carried out.
+
+        Returns whether it was done.
+        """
+        if self._lock.locked() or self.stopped:
+            return False
+        self._resize(wanted)
+        return True
 
     async def reload(
         self, service: Service | None = None, only: Callable[[Worker], bool] | None = None
@@ -201,6 +217,11 @@ class Supervisor:
             worker.leave()
         else:
             self._join(worker)
+
+    @property
+    def _has_scaled_to_zero(self) -> bool:
+        autoscale = self.service.autoscale
+        return self.wanted == 0 and autoscale is not None and autoscale.min == 0
 
     async def settle(self) -> list[Worker]:
         """Wait until every wanted worker is up or will not be soon; return those that failed."""
@@ -274,6 +295,20 @@ class Supervisor:
         await old.gone.wait()
         self._resources.save()
 
+    def _resize(self, wanted: int) -> list[Worker]:
+        """Have others start or leave; those that leave drain beside the numbered ones."""
+        self.wanted, self.stopped = wanted, False
+        self._resources.save()
+        _, numbers = resize(wanted, self.workers)
+        leaving = [self.workers.pop(each) for each in numbers]
+        self.passing += leaving
+        self._fill()
+        for worker in leaving:
+            worker.leave(replaced=wanted > 0)
+        self._resources.registry.changed()
+        self._resources.save()
+        return leaving
+
     def _fill(self) -> None:
         starting, _ = resize(self.wanted, self.workers)
         for instance in starting:
@@ -312,5 +347,9 @@ class Supervisor:
     async def _dismiss(self, leaving: list[Worker], *, replaced: bool = False) -> None:
         for worker in leaving:
             worker.leave(replaced=replaced)
-        for worker in leaving:
-            await worker.gone.wait()
+        await _until_gone(leaving)
+
+
+async def _until_gone(leaving: list[Worker]) -> None:
+    for worker in leaving:
+        await worker.gone.wait()

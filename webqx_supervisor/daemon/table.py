@@ -86,5 +86,7 @@ def _group(
         suspects=suspects[0],
         quarantined=suspects[1],
         # Nothing could be done about a remote one that hangs but what its probes do already.
+        autoscaled=supervisor.service.autoscale is not None,
+        asleep=supervisor.asleep,
         hang_timeout=0.0 if supervisor.service.remote else supervisor.service.health.hang_timeout,
     )

@@ -262,6 +262,10 @@ class UpstreamGroup:
     """A worker silent for so long while requests wait for it is reported; 0: none is."""
     breaker: Breaker | None = None
     """Each proxy keeps one such breaker for each of the upstreams; None: none."""
+    autoscaled: bool = False
+    """The daemon is to hear of it when requests wait for a worker."""
+    asleep: bool = False
+    """There is no worker because nobody has asked for one: whoever does wakes it by waiting."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,6 +214,25 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """Requests that wait in one proxy for a worker of a service; the oldest for `waited` s."""
+
+    service: str
+    waiting: int
+    waited: float
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """proxy -> daemon: requests wait for a worker of these services, which scale by their load.
+
+    Said again and again while it is so: a daemon that is new, or did not act on it, hears of it.
+    """
+
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """proxy -> daemon: the figures, when asked."""
 
@@ -222,6 +241,8 @@ class Report:
     connections: int
     requests: int
     counts: tuple[Count, ...]
+    queues: tuple[Queue, ...] = ()
+    """Of the services that anything waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,4 +298,5 @@ Message = (
     | Survived
     | BreakerMoved
     | KeyMissing
+    | Queued
 )

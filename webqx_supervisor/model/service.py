@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from webqx_supervisor.model.autoscale import Autoscale
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -193,3 +195,10 @@ class Service:
     rolling: Rolling = field(default_factory=Rolling)
     hooks: Hooks = field(default_factory=Hooks)
     watch: Watch = field(default_factory=Watch)
+    autoscale: Autoscale | None = None
+    """Between which numbers the load decides; `instances` is only how many there are first."""
+
+    @property
+    def most(self) -> int:
+        """How many workers there may be without being asked for."""
+        return max(self.instances, self.autoscale.max) if self.autoscale else self.instances

@@ -45,14 +45,30 @@ class WorkerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class AutoscaleStatus:
+    """Between which numbers the load decides, and what it has decided last.
+
+    `decided`: "" before the first decision of this daemon; `decided_at`: Unix time in seconds.
+    """
+
+    min: int
+    max: int
+    decided: str = ""
+    decided_at: float | None = None
+    held: str = ""
+    """Why there are fewer workers than the load asks for: the memory has no room."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """One service now. `state` is the word for the whole: see core.lifecycle.summary."""
+    """One service now. `state` is the word for the whole: see core.lifecycle (summary, ASLEEP)."""
 
     name: str
     state: str
     instances: int
     workers: tuple[WorkerStatus, ...]
     listen: tuple[str, ...] = ()
+    autoscale: AutoscaleStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from webqx_supervisor.core.wire.proxyline import ProxyLine
 from webqx_supervisor.core.wire.writer import date_field
 from webqx_supervisor.model.clients import Introduction
 from webqx_supervisor.model.gateway import Limits, Route, Table
-from webqx_supervisor.model.link import BreakerMoved, HandedEndless, Message
+from webqx_supervisor.model.link import BreakerMoved, HandedEndless, Message, Queued
 from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.net import rates
 from webqx_supervisor.net.channel import Channel
@@ -26,7 +26,6 @@ from webqx_supervisor.proxy.accesslog import AccessLog
 from webqx_supervisor.proxy.aside import Aside
 from webqx_supervisor.proxy.group import Group
 from webqx_supervisor.proxy.keyring import Keyring
-from webqx_supervisor.proxy.meters import Meters
 from webqx_supervisor.proxy.refusal import Refused
 from webqx_supervisor.proxy.upstreams import Upstreams
 from webqx_supervisor.proxy.way import Way
@@ -125,8 +124,8 @@ class Gateway:
         self.reactor = reactor
         self.log = log
         self.destroyed = DestroyedSockets(reactor)
-        self.meters = Meters()
-        self.upstreams = Upstreams(reactor, idle, silent, seed, self._breaker_moved, self.meters)
+        self.upstreams = Upstreams(reactor, idle, silent, seed, self._breaker_moved, self._queued)
+        self.meters = self.upstreams.meters
         self.clients: set[Client] = set()
         self.requests = 0
         self.tell: Callable[[Message], None] = _nobody
@@ -229,6 +228,9 @@ class Gateway:
 
     def _breaker_moved(self, upstream: str, state: BreakerState, reason: str) -> None:
         self.tell(BreakerMoved(upstream, state, reason))
+
+    def _queued(self, services: tuple[str, ...]) -> None:
+        self.tell(Queued(services))
 
     def forget(self, client: Client) -> None:
         """Note that a client's connection is closed."""

@@ -21,11 +21,13 @@ cdef class Group:
     cdef public QueueMeter meter
     cdef public bint wishful
     cdef public bint serves
+    cdef public bint asleep
     cdef public object budget
     cdef public frozenset suspects
     cdef public frozenset quarantined
     cdef public bint watched
     cdef public object _affinity
+    cdef public bint _autoscaled
     cdef public list _available
     cdef public object _balance
     cdef public bint _expecting
@@ -38,6 +40,7 @@ cdef class Group:
     cdef public Reactor _reactor
     cdef public str _reason
     cdef public object _seed
+    cdef public object _watch
 
     cpdef apply(self, group, list up, line)
     cpdef Wish wish(self, head, str client_ip)

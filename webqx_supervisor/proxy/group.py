@@ -19,6 +19,7 @@ from webqx_supervisor.model.gateway import Balance, Forwarding, UpstreamGroup
 from webqx_supervisor.net.reactor import DeadlinePassed, Reactor, Task
 from webqx_supervisor.proxy.line import Line
 from webqx_supervisor.proxy.meters import QueueMeter
+from webqx_supervisor.proxy.queuewatch import QueueWatch
 from webqx_supervisor.proxy.refusal import Refused
 from webqx_supervisor.proxy.upstream import LiveUpstream
 
@@ -64,7 +65,9 @@ class Waiter:
 class Group:
     """The upstreams of one service. `seed` differs from proxy to proxy, so that they do too."""
 
-    def __init__(self, reactor: Reactor, service: str, seed: int = 0) -> None:
+    def __init__(
+        self, reactor: Reactor, service: str, seed: int = 0, watch: QueueWatch | None = None
+    ) -> None:
         self.service = service
         self.forwarding = Forwarding()
         self.up: list[LiveUpstream] = []
@@ -73,7 +76,9 @@ class Group:
         self.wishful = False
         """Requests must be looked at before they claim."""
         self.serves = False
-        """Somebody accepts, and not all who do are ejected by their breakers."""
+        """Somebody accepts and not all who do are ejected by their breakers, or it sleeps."""
+        self.asleep = False
+        """It has no worker before a request waits for one."""
         self.meter: QueueMeter | None = None
         """Counts who waits."""
         self.budget = Budget()
@@ -83,6 +88,7 @@ class Group:
         self.watched = False
         """There are requests that are suspect, or refused."""
         self._affinity = Affinity("client_ip")
+        self._autoscaled = False
         self._available: list[LiveUpstream] = []
         self._balance = Balance()
         self._expecting = False
@@ -95,6 +101,7 @@ class Group:
         self._reactor = reactor
         self._reason = ""
         self._seed = seed
+        self._watch = watch
 
     def apply(self, group: UpstreamGroup, up: list[LiveUpstream], line: Line | None) -> None:
         """Take over what the table says; whoever waits gets what is there now."""
@@ -115,9 +122,11 @@ class Group:
         self._reason = group.reason
         self._guarded = group.breaker is not None
         self._most_ejected = group.breaker.most_ejected if group.breaker is not None else 0.0
+        self._autoscaled, self.asleep = group.autoscaled, group.asleep
         for upstream in up:
             upstream.refused = False
         self.changed()
+        self._be_watched()
         if not self.up and not self._expecting:
             self.rouse()
 
@@ -260,6 +269,7 @@ class Group:
         if meter is not None:
             meter.enter()
         self._note_oldest()
+        self._be_watched()
         if self._line is not None and (self._looker is None or self._looker.done):
             self._looker = self._reactor.spawn(self._look())
         try:
@@ -280,6 +290,17 @@ class Group:
                 if waiter.granted.guard is not None:
                     waiter.granted.guard.take().end()
                 self.released()
+
+    def waited(self) -> float:
+        """Return for how long the oldest request has waited, in s; 0 if none waits."""
+        for waiter in self.waiting:
+            return max(0.0, self._reactor.now - waiter.since)
+        return 0.0
+
+    def _be_watched(self) -> None:
+        """Have the daemon hear of those who wait, if it can bring a worker for them."""
+        if self._autoscaled and self.waiting and self._watch is not None:
+            self._watch.watch(self)
 
     async def _sleep(self, waiter: Waiter, seconds: float) -> None:
         """Wait to be granted one. Raises Refused when the time is over."""
@@ -320,7 +341,7 @@ class Group:
         """Find who may be picked; backups only while nobody else may."""
         accepting = [upstream for upstream in self.up if not upstream.refused]
         regular = [upstream for upstream in accepting if not upstream.backup] or accepting
-        self.serves = bool(regular)
+        self.serves = bool(regular) or self.asleep
         if self._guarded and regular:
             regular = self._heed_breakers(accepting, regular)
         # The order decides who begins: several proxies must not all begin with the same one.

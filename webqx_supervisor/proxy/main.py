@@ -211,6 +211,7 @@ class Proxy:
             connections=len(self.gateway.clients),
             requests=self.gateway.requests,
             counts=tuple(_count(each, now) for each in upstreams),
+            queues=self.gateway.upstreams.queues(),
         )
 
     def _has_become_idle(self, upstream: str) -> None:

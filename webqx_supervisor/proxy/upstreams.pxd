@@ -6,7 +6,7 @@ from webqx_supervisor.proxy.upstream cimport LiveUpstream
 cdef class Upstreams:
     cdef public Reactor _reactor
     cdef public object _idle
-    cdef public object _meters
+    cdef public object meters
     cdef public object _moved
     cdef public object _seed
     cdef public object _tally
@@ -14,6 +14,7 @@ cdef class Upstreams:
     cdef public dict _groups
     cdef public dict _upstreams
     cdef public Watch _watch
+    cdef public object _queue_watch
 
     cpdef release(self, Group group, LiveUpstream upstream, bint answered)
     cpdef bint keep(self, LiveUpstream upstream)

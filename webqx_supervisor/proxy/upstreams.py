@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from webqx_supervisor.core.wire.websocket import CloseCode
 from webqx_supervisor.model.gateway import Table, UpstreamGroup, UpstreamState
+from webqx_supervisor.model.link import Queue
 from webqx_supervisor.net.bell import Bell
 from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.net.tally import Grid, Tally
@@ -11,6 +12,7 @@ from webqx_supervisor.proxy.group import Group
 from webqx_supervisor.proxy.guard import Moved, guarded
 from webqx_supervisor.proxy.line import Line
 from webqx_supervisor.proxy.meters import Meters
+from webqx_supervisor.proxy.queuewatch import QueueWatch
 from webqx_supervisor.proxy.silence import Watch
 from webqx_supervisor.proxy.upstream import LiveUpstream
 
@@ -19,7 +21,8 @@ class Upstreams:
     """All groups. `idle` is called with the id of a draining upstream whose last exchange ended.
 
     `silent` is called with the ids of those that have been silent for their `hang_timeout`, `moved`
-    when a breaker has moved. `seed` is to differ from proxy to proxy.
+    when a breaker has moved, `queued` with the services that requests wait for. `seed` is to
+    differ from proxy to proxy.
     """
 
     def __init__(
@@ -29,9 +32,10 @@ class Upstreams:
         silent: Callable[[tuple[str, ...]], None],
         seed: int = 0,
         moved: Moved = lambda *_: None,
-        meters: Meters | None = None,
+        queued: Callable[[tuple[str, ...]], None] = lambda _: None,
     ) -> None:
-        self._meters = meters or Meters()
+        self.meters = Meters()
+        """What everything of this proxy is counted with."""
         self._reactor = reactor
         self._idle = idle
         self._moved = moved
@@ -41,6 +45,7 @@ class Upstreams:
         self._groups: dict[str, Group] = {}
         self._upstreams: dict[str, LiveUpstream] = {}
         self._watch = Watch(reactor, silent)
+        self._queue_watch = QueueWatch(reactor, queued)
 
     def share(self, grid: Grid, row: int) -> None:
         """Count from the next table on together with all proxies, in this row. Raises OSError."""
@@ -76,6 +81,14 @@ class Upstreams:
         """Return the group of a service, or None."""
         return self._groups.get(service)
 
+    def queues(self) -> tuple[Queue, ...]:
+        """Return the queues in which anything waits."""
+        return tuple(
+            Queue(group.service, len(group.waiting), round(group.waited(), 3))
+            for group in self._groups.values()
+            if group.waiting
+        )
+
     def find(self, upstream: str) -> LiveUpstream | None:
         """Return the upstream of this id, or None."""
         return self._upstreams.get(upstream)
@@ -100,13 +113,15 @@ class Upstreams:
         up = []
         own = self._groups.get(group.service)
         if own is None:
-            own = self._groups[group.service] = Group(self._reactor, group.service, self._seed)
-        own.meter = self._meters.queue(group.service)
+            own = self._groups[group.service] = Group(
+                self._reactor, group.service, self._seed, self._queue_watch
+            )
+        own.meter = self.meters.queue(group.service)
         for upstream in group.upstreams:
             live = known.get(upstream.id)
             if live is None:
                 live = LiveUpstream(self._reactor, upstream, self._watch)
-            live.meter = self._meters.worker(live.id)
+            live.meter = self.meters.worker(live.id)
             live.pool.apply(group.forwarding)
             live.apply(upstream, self._tally)
             live.silence.hang_timeout = group.hang_timeout

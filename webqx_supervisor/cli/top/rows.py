@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+WELL = ("RUNNING", "ASLEEP", "EXITED")
+"""States in which a service is as it should be."""
 REMEMBERED = 120
 """So many rates are kept of each row, one for every look."""
 
@@ -91,7 +93,7 @@ def _service_row(service: Mapping[str, Any], rates: tuple[float, ...]) -> Row:
         service=service["name"],
         worker=False,
         state=service["state"],
-        well=service["state"] == "RUNNING",
+        well=service["state"] in WELL,
         detail=f"{up}/{service['instances']}",
         cpu_percent=sum(worker["cpu_percent"] for worker in workers),
         rss_bytes=sum(worker["rss_bytes"] for worker in workers),

@@ -54,12 +54,12 @@ export function badge(state, well = true) {
   return el("span", { class: `state ${colour(state, well)}` }, state);
 }
 
-export const good = (state) => state === "RUNNING" || state === "STOPPED" || state === "EXITED";
+export const good = (state) => ["RUNNING", "STOPPED", "EXITED", "ASLEEP"].includes(state);
 
 function colour(state, well) {
   if (state === "RUNNING") return well ? "green" : "yellow";
   if (state === "FATAL" || state === "UNHEALTHY") return "red";
-  return ["STOPPED", "EXITED"].includes(state) ? "grey" : "yellow";
+  return ["STOPPED", "EXITED", "ASLEEP"].includes(state) ? "grey" : "yellow";
 }
 
 function dots(workers) {
