@@ -106,10 +106,13 @@ def _head(title: str, section: int, version: str, name: str, what: str) -> list[
     ]
 
 
-def _verb(verb: click.Command, context: click.Context) -> Iterator[str]:
+def _verb(verb: click.Command, context: click.Context, above: str = "") -> Iterator[str]:
     arguments = [param for param in verb.params if isinstance(param, click.Argument)]
     usage = " ".join(
-        [_bold(str(verb.name)), *(rf"\fI{_escaped(a.make_metavar(context))}\fR" for a in arguments)]
+        [
+            _bold(f"{above}{verb.name}"),
+            *(rf"\fI{_escaped(a.make_metavar(context))}\fR" for a in arguments),
+        ]
     )
     yield f".SS {usage}"
     for number, paragraph in enumerate((verb.help or "").split("\n\n")):
@@ -123,6 +126,10 @@ def _verb(verb: click.Command, context: click.Context) -> Iterator[str]:
         record = param.get_help_record(context)
         if record is not None and record[1] and "--help" not in param.opts:
             yield from (".TP", _bold(record[0]), _text(record[1]))
+    if isinstance(verb, click.Group):
+        for name, inner in verb.commands.items():
+            own = click.Context(inner, info_name=name, parent=context)
+            yield from _verb(inner, own, f"{above}{verb.name} ")
 
 
 def _tagged(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -53,7 +53,7 @@ async def test_a_call_reaches_the_handler_whole(door):
     assert (status, answer) == (200, {"path": "/logs"})
     assert fields["Content-Type"] == "application/json"
     query = {"worker": "api:1", "n": "100", "follow": ""}
-    assert door.calls == [Call("GET", "/logs", query, None, os.geteuid())]
+    assert door.calls == [Call("GET", "/logs", query, None, os.geteuid(), pid=os.getpid())]
 
 
 async def test_a_body_is_read_as_json(door):

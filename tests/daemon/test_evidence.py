@@ -85,14 +85,14 @@ def test_a_kill_by_the_daemon_is_no_want_of_memory(world):
 
 def test_older_kills_for_want_of_memory_were_of_others(world):
     world.kills += 1
-    world.evidence.look([])
+    world.evidence.look({})
     world.died(7, KILLED)
     assert "out of memory" not in world.evidence.deaths("api")[0].text
 
 
 def test_the_memory_of_the_last_minute_is_kept(world):
     for _ in range(20):
-        world.evidence.look([os.getpid()])
+        world.evidence.look({os.getpid(): 1 << 20})
         world.now += 5
     world.died(os.getpid())
     (death,) = world.evidence.deaths("api")
@@ -149,7 +149,7 @@ def test_a_request_over_which_worker_after_worker_dies_is_refused(world):
     assert (refused.method, refused.target, refused.deaths) == ("GET", "/poison", 3)
     assert world.registry.events()[-1].kind == "quarantined"
     world.now += DURATION
-    world.evidence.look([])
+    world.evidence.look({})
     assert world.evidence.suspects("api") == ((), ())
     assert world.evidence.quarantined("api") == []
 

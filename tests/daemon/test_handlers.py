@@ -75,7 +75,7 @@ async def desk(stage, output, tmp_path, nursery):
 
     handlers = Handlers(
         services,
-        Survey(services, proxies, lambda: None),
+        Survey(services, proxies, stage.resources, lambda: None),
         registry,
         LogReader(tmp_path, output, services),
         stage.resources.evidence,

@@ -70,7 +70,7 @@ async def test_the_survey_shows_a_worker_as_it_is(stage, nursery):
         await stage.until(lambda: supervisor.workers[1].state is WorkerState.RUNNING)
         # Between exec and its first page faults a process truly holds no memory.
         await auntil(lambda: sample(supervisor.workers[1].pid).rss_bytes > 0)
-        status = await Survey(services, proxies, lambda: 42).take()
+        status = await Survey(services, proxies, stage.resources, lambda: 42).take()
         (row,) = status.services
         assert (row.name, row.instances, row.listen) == ("api", 1, ("127.0.0.1:80",))
         (worker,) = row.workers

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import socket
+import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -357,6 +358,31 @@ def stubborn_worker(project, clients, times):
     assert project.workers("other") == []
 
 
+def leak(project, clients, times):
+    """a worker leaks memory past its soft limit."""
+    for _ in range(times):
+        _eat(project, clients)
+    told = [event["text"] for event in project.events() if event["kind"] == "rolling"]
+    assert any("over its memory_soft of 90M" in text for text in told)
+
+
+def leak_past_the_hard_limit(project, clients, times):
+    """a worker takes memory past its hard limit."""
+    for _ in range(times):
+        _eat(project, clients)
+    assert "over its memory limit of 90M" in project.cli("why", "api")
+
+
+def _eat(project, clients):
+    """Let one worker take memory; return when it is gone and another one has come."""
+    wait_for_answers(clients, 3)
+    before = {worker["pid"] for worker in project.all_running(3)}
+    with contextlib.suppress(OSError), urllib.request.urlopen(f"{project.url}/eat/80", timeout=20):
+        pass
+    helpers.until(lambda: not before <= set(project.pids()))
+    project.all_running(3)
+
+
 def _are_gone(project, proxies):
     return not proxies & {proxy["pid"] for proxy in project.status()["proxies"]}
 
@@ -402,6 +428,12 @@ FAULTS = (
     # Without a request that waits there is nothing to tell by: streams may rightly be silent.
     Fault(hang, f"instances = 3\n{FREELY}\n{IMPATIENT}", DIED, kinds=REQUESTS),
     Fault(lethal_request, f"instances = 3\n{FREELY}", DIED),
+    Fault(leak, f"instances = 3\n{FREELY}\nresources = {{ memory_soft = '90M' }}", REPLACED),
+    Fault(
+        leak_past_the_hard_limit,
+        f"instances = 3\n{FREELY}\nresources = {{ memory = '90M' }}",
+        DIED,
+    ),
     Fault(crash_loop_beside),
     Fault(stubborn_worker),
     Fault(log_flood),

@@ -99,6 +99,9 @@ class Project:
 
         return helpers.until(look)
 
+    def events(self):
+        return json.loads(self.cli("events", "--json"))["events"]
+
     @property
     def url(self):
         return f"http://127.0.0.1:{self.listen}"

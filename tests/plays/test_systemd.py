@@ -94,6 +94,33 @@ def test_kill_9_of_the_daemon_is_seen_by_nobody(unit, project):
     assert unit.shows("NRestarts") == "3"
 
 
+def test_workers_have_cgroups_where_systemd_delegates_its_own(unit, project):
+    write(unit, project, "Delegate=yes")
+    unit.do("start")
+    workers = project.all_running(2)
+    httpx.get(f"{project.url}/hide")
+    helpers.until(lambda: "sleep" in inside(unit, "ps", "-A", "-o", "comm="))
+    before = {worker["pid"]: cgroup_of(unit, worker["pid"]) for worker in workers}
+    assert len(set(before.values())) == 2
+    assert all(f"/{unit.file.name}/workers-" in each for each in before.values())
+    kill_daemon(unit, project)
+    kept = {worker["pid"]: cgroup_of(unit, worker["pid"]) for worker in project.all_running(2)}
+    assert kept == before
+    project.cli("restart")
+    helpers.until(lambda: "sleep" not in inside(unit, "ps", "-A", "-o", "comm="))
+
+
+def cgroup_of(unit, pid):
+    lines = inside(unit, "cat", f"/proc/{pid}/cgroup").splitlines()
+    return next(line for line in lines if line.startswith("0::"))
+
+
+def inside(unit, *command):
+    """Return what a command prints beside the unit."""
+    whole = [*unit.systemd.inside, *command]
+    return subprocess.run(whole, capture_output=True, text=True, check=True).stdout
+
+
 def test_what_workers_write_meanwhile_is_not_lost(unit, project):
     write(unit, project, "RestartSec=2s")
     unit.do("start")

@@ -1,3 +1,4 @@
+import errno
 import subprocess
 
 import pytest
@@ -85,3 +86,14 @@ def test_a_file_that_is_no_program(script):
 def test_too_long_a_command_is_told_in_the_systems_words():
     error = OSError(7, "Argument list too long")
     assert explain(["sh"], "/", ENV, error) == "/bin/sh cannot be run: Argument list too long"
+
+
+def test_a_folder_of_the_path_that_may_not_be_entered(monkeypatch, tmp_path):
+    def closed(path):
+        raise PermissionError(path)
+
+    monkeypatch.setattr("pathlib.Path.exists", closed)
+    monkeypatch.setattr("pathlib.Path.is_dir", closed)
+    error = OSError(errno.EACCES, "Permission denied")
+    told = explain(("node",), str(tmp_path), {"PATH": "/closed"}, error)
+    assert told == "/closed/node is not executable (chmod +x)"

@@ -26,7 +26,7 @@ def test_a_child_counts_with_its_parent_and_what_is_gone_counts_nothing():
         gone = Identity(parent.pid, found.start_time - 1, boot_id())
 
         def both():
-            whole, nothing = treeusage.of_trees([(leader, "none"), (gone, "none")])
+            whole, nothing = treeusage.of_trees([(leader, "one"), (gone, "none")])
             assert nothing.rss_bytes == 0
             return whole if whole.rss_bytes > 50_000_000 else None
 

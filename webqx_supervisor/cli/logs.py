@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 import click
 
-from webqx_supervisor.cli import suggest
+from webqx_supervisor.cli import accesslog, suggest
 from webqx_supervisor.cli.options import (
     COUNT,
     call,
@@ -25,6 +25,7 @@ from webqx_supervisor.cli.options import (
     follow_option,
     json_option,
 )
+from webqx_supervisor.config.files import locate
 from webqx_supervisor.config.units import seconds
 from webqx_supervisor.core import loglines
 from webqx_supervisor.core.loglines import LEVELS, Entry, entry, moment
@@ -187,6 +188,7 @@ class Screen:
 @click.option(
     "--level", type=click.Choice(LEVELS, case_sensitive=False), help="Only lines so grave or more."
 )
+@click.option("--access", is_flag=True, help="The proxies' access log, with -n, -f and --grep.")
 @file_option
 @json_option
 def logs(
@@ -194,11 +196,20 @@ def logs(
     file: Path,
     *,
     follow: bool,
+    access: bool,
     as_json: bool,
     **only: Any,
 ) -> None:
     """Show what the workers wrote: of all, of some services, of single workers."""
     last, since = only["last"], only["since"]
+    if access:
+        if workers or as_json or since or only["until"] or only["level"]:
+            raise click.UsageError("--access goes with -n, -f and --grep alone")
+        with suppress(KeyboardInterrupt):
+            path = locate(file).logs / "access.log"
+            count = LINES if last is None else last
+            accesslog.show(path, count, _compiled(only["pattern"]), follow=follow)
+        return
     if follow and only["until"] is not None:
         raise click.UsageError("--until has no sense with --follow")
     if last is None and since is None:

@@ -28,6 +28,7 @@ HOMES = {
     "events": "show",
     "why": "show",
     "metrics": "show",
+    "audit": "audit",
     "check": "check",
     "init": "init",
     "doctor": "doctor.verb",

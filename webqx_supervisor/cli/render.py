@@ -7,7 +7,7 @@ import itertools
 import json
 import shlex
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -72,6 +72,7 @@ def description(answer: Mapping[str, Any]) -> str:
     needs = [f"{name} ({condition})" for name, condition in answer["service"]["depends_on"]]
     command = shlex.join(answer["service"]["command"])
     definition = {**answer["service"], "command": command, "depends_on": needs}
+    definition.pop("quota", None)  # told in words below
     if secrets := answer["service"].get("secrets"):
         definition["secrets"] = [f"{name} ({place})" for name, place in secrets]
     if answer.get("environment"):
@@ -79,6 +80,8 @@ def description(answer: Mapping[str, Any]) -> str:
     blocks = [tree(definition), services([answer["status"]])]
     if answer["status"]["workers"]:
         blocks.append(workers([answer["status"]]))
+        blocks.append("\n".join(_trees(answer["status"])))
+    blocks.append("\n".join(f"limit  {each}" for each in answer.get("limits", ())))
     if answer["status"].get("autoscale"):
         blocks.append(_autoscale(answer["status"]))
     blocks.append("\n".join(map(event, answer["events"])))
@@ -213,6 +216,14 @@ def _worker(service: str, row: Mapping[str, Any]) -> tuple[str, ...]:
         str(row["in_flight"]),
         str(row["requests"]),
     )
+
+
+def _trees(row: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how many there are of each worker, in whose figures all of them count."""
+    for worker in row["workers"]:
+        if worker.get("processes"):
+            numbers = f"{worker['processes']} processes, {worker['threads']} threads"
+            yield f"{row['name']}:{worker['instance']}  {numbers}"
 
 
 def _remark(row: Mapping[str, Any]) -> str:

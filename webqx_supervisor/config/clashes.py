@@ -12,6 +12,7 @@ from webqx_supervisor.config.handed_clashes import handed_clashes
 from webqx_supervisor.config.life_clashes import life_clashes
 from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean
+from webqx_supervisor.config.quota_clashes import quota_clashes
 from webqx_supervisor.config.remote_clashes import remote_clashes
 from webqx_supervisor.config.route_clashes import Names, route_clashes
 from webqx_supervisor.config.scaling import most_of
@@ -38,6 +39,7 @@ def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complai
     yield from _twice_named(document)
     yield from _dependencies(document.services, names.services)
     yield from life_clashes(document.services)
+    yield from quota_clashes(document.services)
     yield from alert_clashes(document.alerts)
     yield from scaling_clashes(document, cpus)
     yield from route_clashes(document, names, {path[1]: entry for path, entry in listeners})

@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from webqx_supervisor.config import file_fields, units
 from webqx_supervisor.config import filter_fields as fields
+from webqx_supervisor.config.access_log import Logged
+from webqx_supervisor.config.audit import Audited, access
 from webqx_supervisor.config.auth import Absolute, WhoMayAsk, auth
 from webqx_supervisor.config.kinds import Duration, Section, Size, Text
 from webqx_supervisor.config.limits import Limits, crowding, rate_limits
@@ -99,7 +101,7 @@ _Security = Annotated[
 ]
 
 
-class Filters(WhoMayAsk, Limits, Telling):
+class Filters(WhoMayAsk, Limits, Telling, Audited, Logged):
     """What is done with requests beside carrying them."""
 
     cors: Annotated[
@@ -182,6 +184,8 @@ def filters(
             entry.get("max_in_flight_per_client"), scope_of("max_in_flight_per_client")
         ),
         max_body=entry.get("max_body"),
+        audit=access(entry.get("audit")),
+        access_log=entry.get("access_log"),
     )
 
 

@@ -21,10 +21,12 @@ class Places:
     socket: Path
     lock: Path
     logs: Path
+    private: Path
     wanted: Path
     journal: Path
     deaths: Path
     keys: Path
+    audit: Path
     sessions: Path
     alerts: Path
     daemon_log: Path
@@ -38,10 +40,12 @@ class Places:
             socket=_socket(state_dir),
             lock=state_dir / "lock",
             logs=state_dir / "logs",
+            private=state_dir / "private",
             wanted=state_dir / "wanted.json",
             journal=state_dir / "journal.json",
             deaths=state_dir / "deaths.json",
             keys=state_dir / "keys.json",
+            audit=state_dir / "audit",
             sessions=state_dir / "sessions.json",
             alerts=state_dir / "alerts.json",
             daemon_log=state_dir / "daemon.log",

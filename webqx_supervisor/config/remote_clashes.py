@@ -26,6 +26,10 @@ HERE = (
     "time_zone",
     "watch",
     "hooks",
+    "resources",
+    "user",
+    "no_new_privileges",
+    "private_tmp",
 )
 """Keys that count only for what is started here."""
 

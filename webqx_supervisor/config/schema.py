@@ -11,7 +11,9 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from webqx_supervisor.config import fields, resilience_fields, units
+from webqx_supervisor.config.access_log import AccessLog, AccessLogKey
 from webqx_supervisor.config.alerts import Alerts
+from webqx_supervisor.config.audit import Audit
 from webqx_supervisor.config.clients import Trust
 from webqx_supervisor.config.dashboard import Dashboard, dashboard_table
 from webqx_supervisor.config.environment import Environment
@@ -36,6 +38,7 @@ from webqx_supervisor.config.kinds import (
 )
 from webqx_supervisor.config.life import Life
 from webqx_supervisor.config.metrics import Measured
+from webqx_supervisor.config.quota import Means
 from webqx_supervisor.config.resilience import Resilience
 from webqx_supervisor.config.restart_keys import Restart, restart_table
 from webqx_supervisor.config.routes import Route
@@ -66,6 +69,10 @@ class Daemon(Measured):
     ] = Field(
         default=1,
         description='How many proxy processes share the traffic; "max" is one per CPU.',
+    )
+    access_log: AccessLogKey = Field(
+        default_factory=AccessLog,
+        description="What the proxies have answered: a format, false for nothing, or all of these.",
     )
     dashboard: Annotated[
         Dashboard,
@@ -274,7 +281,7 @@ class Program(Section):
     )
 
 
-class Service(Filters, Resilience, Life, Scaling, HandedSockets, Environment, Program):
+class Service(Filters, Resilience, Life, Scaling, HandedSockets, Means, Environment, Program):
     """One program, as many workers of it as wanted, on sequential ports; or where it is remote."""
 
     model_config = ConfigDict(json_schema_extra=resilience_fields.command_or_remote)
@@ -286,6 +293,9 @@ class ServicesToml(Section):
     """All of services.toml."""
 
     daemon: Daemon = Field(default_factory=Daemon, description="The daemon and its proxies.")
+    audit: Audit | None = Field(
+        default=None, description="Who did what, and who accessed what, in a chain of records."
+    )
     services: dict[Name, Service] = Field(default={}, description="What runs, by name.")
     listeners: dict[Name, Listener] = Field(
         default={}, description="Where the proxies accept, by name, for use in routes."

@@ -8,7 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from webqx_supervisor.config import life, schema
+from webqx_supervisor.config import audit, life, quota, schema
+from webqx_supervisor.config.access_log import access_log
+from webqx_supervisor.config.accounts import account
 from webqx_supervisor.config.alerts import alerts_of
 from webqx_supervisor.config.auth_check import auth_problems
 from webqx_supervisor.config.clashes import clashes
@@ -36,6 +38,7 @@ from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.model import gateway, service
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import ConfigError, Problem
+from webqx_supervisor.model.quota import Privileges
 from webqx_supervisor.model.service import Watch
 
 ReadText = Callable[[str], str]
@@ -74,6 +77,7 @@ def parse(
     complaints += metrics_problems(
         reading.document.daemon.metrics, partial(absolute, where.parent), read_text
     )
+    complaints += audit.problems(reading.document.audit, partial(absolute, where.parent))
     config = _config(reading.document, where, services, files.pages)
     if complaints:
         raise ConfigError(_problems(complaints, key_lines(text), file))
@@ -171,6 +175,8 @@ class _Services:
             hooks=life.hooks(entry),
             watch=self._watch(name, entry.watch),
             remote=entry.remote,
+            quota=quota.tree_quota(entry),
+            privileges=self._privileges(name, entry),
             autoscale=autoscale_of(entry, self._cpus),
         )
 
@@ -192,6 +198,19 @@ class _Services:
                 self._complaints.append((("services", name, "watch"), f"no such path: {path}"))
         return Watch(paths, entry.ignore, entry.debounce)
 
+    def _privileges(self, name: str, entry: schema.Service) -> Privileges:
+        if entry.user is not None:
+            try:
+                account(entry.user)
+            except ValueError as error:
+                self._complaints.append((("services", name, "user"), str(error)))
+        cwd = self._absolute(entry.cwd)
+        hidden = next((each for each in quota.TEMPORARY if Path(cwd).is_relative_to(each)), None)
+        if entry.private_tmp and hidden:
+            message = f"would hide the folder {cwd}, which is in {hidden}"
+            self._complaints.append((("services", name, "private_tmp"), message))
+        return quota.privileges(entry)
+
     def _env(self, name: str, entry: schema.Service) -> tuple[tuple[str, str], ...]:
         paths = [self._absolute(path) for path in entry.env_file]
         values, wrong = read_env_files(paths, self._read_text)
@@ -205,6 +224,7 @@ class _Services:
 def _config(
     document: schema.ServicesToml, file: Path, services: _Services, pages: Mapping[str, str]
 ) -> Config:
+    asked_for = any(each.audit for each in (*document.services.values(), *document.routes))
     own = [(n, entry.listen) for n, entry in document.services.items() if entry.listen is not None]
     handed = {name for name, _ in own if document.services[name].listen_fds}
     return Config(
@@ -239,6 +259,10 @@ def _config(
             (name, breaker(entry.breaker))
             for name, entry in document.services.items()
             if entry.breaker is not None
+        ),
+        access_log=access_log(document.daemon.access_log),
+        audit=audit.policy(
+            document.audit, asked_for=asked_for, absolute=partial(absolute, file.parent)
         ),
     )
 

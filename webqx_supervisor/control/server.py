@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. `body` is its JSON value, None without one; `uid` is the caller's user."""
+    """One request. `body` is its JSON value, None without one; `uid` and `pid` are the caller's."""
 
     method: str
     path: str
@@ -42,6 +42,7 @@ class Call:
     body: Any
     uid: int
     fields: Sequence[tuple[bytes, bytes]] = field(default=(), compare=False, repr=False)
+    pid: int = 0
 
     def field(self, name: bytes) -> str:
         """Return the value of a header field, "" for none and for several of that name."""
@@ -94,9 +95,9 @@ async def serve(
     ours = socketfile.identity(path)
 
     async def accepted(stream: trio.SocketStream) -> None:
-        uid = socketfile.peer_uid(stream)
+        uid, pid = socketfile.peer(stream)
         if uid in (os.geteuid(), 0):
-            await Connection(stream, handle, uid).run()
+            await Connection(stream, handle, uid, pid=pid).run()
 
     try:
         sock.setblocking(False)
@@ -123,10 +124,12 @@ class Connection:
         uid: int,
         knows: Callable[[str], Sequence[str]] = methods,
         extra: bytes = b"",
+        pid: int = 0,
     ) -> None:
         self._stream = stream
         self._handle = handle
         self._uid = uid
+        self._pid = pid
         self._knows = knows
         self._extra = extra
         self._buffer = b""
@@ -195,6 +198,7 @@ class Connection:
             query=dict(parse_qsl(query, keep_blank_values=True)),
             body=body,
             uid=self._uid,
+            pid=self._pid,
             fields=head.headers,
         )
 

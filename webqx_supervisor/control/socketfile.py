@@ -43,13 +43,16 @@ def identity(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def peer_uid(stream: trio.SocketStream) -> int:
-    """Return the user at the other end; elsewhere than on Linux the file's mode vouches for it."""
+def peer(stream: trio.SocketStream) -> tuple[int, int]:
+    """Return user and pid at the other end.
+
+    Elsewhere than on Linux the file's mode vouches for the user, and the pid is 0.
+    """
     if sys.platform == "linux":
         credentials = stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-        uid: int = _UCRED.unpack(credentials)[1]
-        return uid
-    return os.geteuid()
+        pid, uid, _ = _UCRED.unpack(credentials)
+        return uid, pid
+    return os.geteuid(), 0
 
 
 def _clear_stale(path: str) -> None:

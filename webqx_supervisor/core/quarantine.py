@@ -14,6 +14,9 @@ DURATION = 600.0
 """s for which a request is refused; then it is tried again."""
 HUNG = "hung"
 """How the verdict on a worker that hangs begins."""
+OVER_MEMORY = "over its memory limit"
+"""The same of one that has taken too much memory."""
+_BLAMED = (HUNG, OVER_MEMORY)
 MOST = 100
 """Suspects that are kept in mind; beyond, the oldest is forgotten."""
 
@@ -27,12 +30,12 @@ class _Suspect:
 def may_be_to_blame(ended: Exit, verdict: str) -> bool:
     """Say whether a worker may have ended over a request.
 
-    It ended by itself, by an exit or a fault (signal(7)), or it hung, by the `verdict` of the
-    daemon. A signal that somebody sent is no request's doing.
+    It ended by itself, by an exit or a fault (signal(7)), or it hung, or had too much memory, by
+    the `verdict` of the daemon. A signal that somebody sent is no request's doing.
     """
     if ended.signal is not None:
-        return ended.is_fault or verdict.startswith(HUNG)
-    return ended.code is not None and (not verdict or verdict.startswith(HUNG))
+        return ended.is_fault or verdict.startswith(_BLAMED)
+    return ended.code is not None and (not verdict or verdict.startswith(_BLAMED))
 
 
 class Quarantine:

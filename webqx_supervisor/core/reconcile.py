@@ -84,7 +84,7 @@ class ProxiesScaled:
 
 @dataclass(frozen=True, slots=True)
 class PartChanged:
-    """What the daemon does beside the services is wanted otherwise: metrics, dashboard, alerts."""
+    """What the daemon does beside the services is wanted otherwise: metrics, dashboard, logs."""
 
     part: str
 
@@ -179,7 +179,7 @@ def _goes(old: Config, new: Config) -> Iterator[Change]:
 def _changes(old: Config, new: Config) -> Iterator[Change]:
     if old.proxies != new.proxies:
         yield ProxiesScaled(old.proxies, new.proxies)
-    for part in ("metrics", "dashboard", "alerts"):
+    for part in ("metrics", "dashboard", "alerts", "audit", "access_log"):
         if getattr(old, part) != getattr(new, part):
             yield PartChanged(part)
     for service in new.services:
@@ -213,7 +213,9 @@ def _comes(old: Config, new: Config) -> Iterator[Change]:
 def _seen_by_process(service: Service) -> tuple[object, ...]:
     env = dict(service.env), dict(service.secrets), service.env_inherit
     place = service.cwd, service.port, service.remote, service.listen_fds
-    return service.command, place, env, service.kind, service.schedule
+    # The soft limit alone is the daemon's, and no process has been told of it.
+    means = (replace(service.quota, memory_soft=0), service.privileges)
+    return service.command, place, env, service.kind, service.schedule, means
 
 
 def _gateway(

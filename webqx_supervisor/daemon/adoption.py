@@ -17,6 +17,7 @@ from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.control.link import Link, LinkClosed
 from webqx_supervisor.daemon.journal import Entries, Order, ProxyEntry, WorkerEntry
 from webqx_supervisor.daemon.launch import STREAMS, Resources, Started, collect, forget, stored_name
+from webqx_supervisor.daemon.means import clear
 from webqx_supervisor.daemon.orphans import Orphans
 from webqx_supervisor.daemon.proxies import LAST_REQUESTS
 from webqx_supervisor.daemon.proxy import LINK, Proxy
@@ -73,6 +74,9 @@ class Adoption:
                     ending.start_soon(self._end, entry, process, resources)
                     if supervisor is not None:
                         ending.start_soon(self._explain, entry, supervisor.service, resources)
+        groups = {entry.cgroup for entry in self._entries.workers}
+        cookies = {entry.cookie for entry in self._entries.workers}
+        await clear(resources.ground, resources.private, groups, cookies)
 
     def orders(self) -> tuple[Order, ...]:
         """Return what was asked for by hand; a reboot ends it, and services.toml counts again."""
@@ -150,9 +154,8 @@ class Adoption:
         """End what has no place any more, or the rest of what ended meanwhile; keep its words."""
         identity = Identity(entry.pid, entry.start_time, self._entries.boot_id)
         if process is not None:
-            await tree.end(identity, entry.cookie, signal.SIGTERM, Stop().grace)
-        else:
-            await tree.kill_leftovers(identity, entry.cookie)
+            await tree.end(identity, entry.cookie, signal.SIGTERM, Stop().grace, entry.cgroup)
+        await tree.kill_leftovers(identity, entry.cookie, entry.cgroup)
         await forget(entry.cookie, resources)
 
     async def _explain(self, entry: WorkerEntry, service: Service, resources: Resources) -> None:
@@ -172,7 +175,8 @@ class Adoption:
         supervisor: Supervisor,
         resources: Resources,
     ) -> None:
-        started = Started(process, entry.cookie, _since(entry.start_time), entry.started_at)
+        since = _since(entry.start_time)
+        started = Started(process, entry.cookie, since, entry.started_at, entry.cgroup)
         worker = Worker(supervisor.service, entry.instance, entry.port, resources)
         worker.adopt(started, entry)
         supervisor.adopt(worker)

@@ -10,6 +10,7 @@ from webqx_supervisor.core import cron
 from webqx_supervisor.daemon.dependencies import Dependencies
 from webqx_supervisor.daemon.jobs import run_due
 from webqx_supervisor.daemon.launch import Resources
+from webqx_supervisor.daemon.quotas import QuotaWatch
 from webqx_supervisor.daemon.race import either
 from webqx_supervisor.daemon.rolling import Rolling
 from webqx_supervisor.daemon.supervisor import Supervisor
@@ -38,6 +39,7 @@ class Attendance:
         self._wall_clock = wall_clock
         self._dependencies = dependencies
         self._rolling = Rolling(supervisor, resources, luck)
+        self._quotas = QuotaWatch(supervisor, resources, self._rolling)
 
     async def run(self) -> None:
         """Attend until the supervisor closes; what the service wants is read anew at a change."""
@@ -59,6 +61,11 @@ class Attendance:
         rolling, schedule = self._supervisor.service.rolling, self._supervisor.service.schedule
         if rolling.max_age or rolling.max_requests:
             yield self._rolling.by_limits
+        quota = self._supervisor.service.quota
+        if quota.memory_soft:
+            yield self._quotas.by_memory
+        if quota.memory or quota.pids or quota.cpu:
+            yield self._quotas.enforce
         if rolling.cron:
             yield lambda: self._at_each_time(
                 rolling.cron, rolling.time_zone, self._rolling.by_clock

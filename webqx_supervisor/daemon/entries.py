@@ -20,6 +20,7 @@ def entry(worker: Worker) -> WorkerEntry | None:
         state=worker.state,
         restarts=worker.restarts,
         started_at=worker.started.started_at,
+        cgroup=worker.started.cgroup,
     )
 
 

@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from webqx_supervisor.model.exits import Exit
 from webqx_supervisor.model.gateway import worker_id
 from webqx_supervisor.model.link import Lost, Survived
 from webqx_supervisor.model.service import Service
-from webqx_supervisor.process import memory, usage
+from webqx_supervisor.process import memory
 
 log = logging.getLogger(__name__)
 
@@ -154,11 +154,11 @@ class Evidence:
         """Return the requests that are refused now."""
         return [each for each in self._refused if each.service == service]
 
-    async def watch(self, pids: Callable[[], Iterable[int]]) -> None:
-        """Look at the memory of these processes from time to time, until cancelled."""
+    async def watch(self, memory: Callable[[], Awaitable[Mapping[int, int]]]) -> None:
+        """Ask for the memory of all workers from time to time, until cancelled."""
         while True:
             await trio.sleep(SAMPLE)
-            self.look(pids())
+            self.look(await memory())
 
     async def keep_saved(self) -> None:
         """Write what is new to the disk, a moment after it came: more comes with it."""
@@ -167,15 +167,13 @@ class Evidence:
             await trio.sleep(SAVE_AFTER)
             self.save()
 
-    def look(self, pids: Iterable[int]) -> None:
-        """Take one sample of each of these, and let quarantines expire."""
+    def look(self, memory: Mapping[int, int]) -> None:
+        """Take in the octets of each worker by its pid, and let quarantines expire."""
         now, before = self._wall_clock(), self._memory
         self._memory = {}
-        for pid in pids:
-            used = usage.sample(pid)
-            if used is not None:
-                self._memory[pid] = before.get(pid) or deque(maxlen=SAMPLES)
-                self._memory[pid].append((now, used.rss_bytes))
+        for pid, octets in memory.items():
+            self._memory[pid] = before.get(pid) or deque(maxlen=SAMPLES)
+            self._memory[pid].append((now, octets))
         self._killed = self._kills()
         over = [
             each for quarantine in self._quarantines.values() for each in quarantine.expire(now)

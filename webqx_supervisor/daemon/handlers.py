@@ -132,6 +132,7 @@ class Handlers:
                 "service": service,
                 "environment": self._services.config.environment,
                 "status": next(to_plain(s) for s in status.services if s.name == name),
+                "limits": self._survey.limits(supervisor),
                 "events": to_plain(events[-DESCRIBED_EVENTS:]),
             }
         )

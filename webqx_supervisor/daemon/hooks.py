@@ -73,7 +73,8 @@ async def _until_over(
             ended = await started.process.wait()
     finally:
         with trio.CancelScope(shield=True):  # also one that nobody waits for any more
-            await tree.kill_leftovers(started.process.identity, started.cookie)
+            identity, cookie = started.process.identity, started.cookie
+            await tree.kill_leftovers(identity, cookie, started.cgroup)
             await started.process.wait()
             lines = await launch.forget(started.cookie, resources)
     return ended, lines

@@ -52,6 +52,7 @@ class WorkerEntry:
     state: WorkerState
     restarts: int
     started_at: float
+    cgroup: str = ""
 
 
 @dataclass(frozen=True, slots=True)

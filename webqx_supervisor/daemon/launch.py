@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import trio
@@ -13,7 +13,9 @@ from webqx_supervisor.core.ports import LAST_PORT
 from webqx_supervisor.daemon import handed
 from webqx_supervisor.daemon.environment import Gifts, environment, filled
 from webqx_supervisor.daemon.evidence import Evidence
+from webqx_supervisor.daemon.ledger import Ledger
 from webqx_supervisor.daemon.life import Life
+from webqx_supervisor.daemon.means import Means, discard, provide
 from webqx_supervisor.daemon.probe import Prober
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.secrets import Secrets
@@ -22,6 +24,7 @@ from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.link import Count
 from webqx_supervisor.model.service import LogStreams, Service
 from webqx_supervisor.process import portowner, spawn
+from webqx_supervisor.process.cgroups import Ground
 from webqx_supervisor.process.lines import Origin
 from webqx_supervisor.process.output import Output
 
@@ -53,6 +56,11 @@ class Resources:
     evidence: Evidence
     secrets: Secrets
     sockets: ListeningSockets
+    ground: Ground = field(default_factory=Ground)
+    """Where the workers' cgroups are."""
+    ledger: Ledger = field(default_factory=Ledger)
+    private: Path = Path("private")
+    """The folder of the workers' private /tmp."""
     life: Life = field(default_factory=Life)
 
 
@@ -66,6 +74,8 @@ class Started:
     """When it started, on trio's clock."""
     started_at: float
     """The same as Unix time."""
+    cgroup: str = ""
+    """The folder of the cgroup that its whole tree is in; "": there is none."""
 
 
 def log_file(logs: Path, service: str, instance: int, stream: str = "") -> Path:
@@ -112,15 +122,21 @@ async def begin(
     env = environment(service, instance, port, cookie, await resources.secrets.read(service))
     pipes = _pipes()
     try:
-        process = await spawn.start(
+        means = await provide(service, instance, cookie, resources.ground, resources.private)
+        process = await _born(
             spawn.Launch(
                 command=filled(command, service, instance, port),
                 cwd=service.cwd,
-                env={**env, **dict(gifts.env)},
+                env={**env, **means.env, **dict(gifts.env)},
                 stdout=pipes["out"][1],
                 stderr=pipes["err"][1],
-                entry=spawn.Entry(gifts.descriptors, gifts.pid_variable),
-            )
+                entry=replace(
+                    means.entry,
+                    descriptors=gifts.descriptors,
+                    pid_variable=gifts.pid_variable,
+                ),
+            ),
+            means,
         )
     except BaseException:
         for reading, _ in pipes.values():
@@ -133,7 +149,18 @@ async def begin(
     for stream, (reading, _) in pipes.items():
         resources.store.push(stored_name(cookie, stream), reading)
         collect(service, origin, cookie, stream, reading, resources)
-    return Started(process, cookie, trio.current_time(), time.time())
+    return Started(process, cookie, trio.current_time(), time.time(), means.cgroup)
+
+
+async def _born(wanted: spawn.Launch, means: Means) -> spawn.Child:
+    try:
+        process = await spawn.start(wanted)
+    except BaseException:
+        means.withdraw()
+        raise
+    with trio.CancelScope(shield=True):  # it is there, so it is ours
+        await means.settle(process.pid)
+    return process
 
 
 def collect(
@@ -146,13 +173,14 @@ def collect(
 
 
 async def forget(cookie: str, resources: Resources) -> list[str]:
-    """Let go of the pipes of a process that has ended; return the last lines that it wrote."""
+    """Let go of the pipes of a process that has ended, and of its /tmp; return its last lines."""
     with trio.move_on_after(LAST_WORDS):
         await resources.output.closed(cookie)
     lines = resources.output.tail(cookie)
     resources.output.detach(cookie)
     for stream in STREAMS:
         resources.store.remove(stored_name(cookie, stream))
+    await discard(resources.private, cookie)
     return lines
 
 

@@ -10,18 +10,21 @@ import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import trio
 
 from webqx_supervisor import __version__
 from webqx_supervisor.config import wanted
-from webqx_supervisor.config.places import Places
+from webqx_supervisor.config.places import Places, digest
 from webqx_supervisor.control import fdstore
-from webqx_supervisor.control.server import serve
+from webqx_supervisor.control.server import Handler, serve
 from webqx_supervisor.core.reconcile import Change
 from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
 from webqx_supervisor.daemon.alerts import watch_over
+from webqx_supervisor.daemon.audit import AuditLog
+from webqx_supervisor.daemon.auditdoor import AuditDoor, view
 from webqx_supervisor.daemon.autoscale import Autoscaling
 from webqx_supervisor.daemon.compile import compile_apart
 from webqx_supervisor.daemon.credentials import CredentialStore
@@ -34,7 +37,6 @@ from webqx_supervisor.daemon.keyfetch import Fetcher
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.logs import LogReader
 from webqx_supervisor.daemon.metrics import Metrics
-from webqx_supervisor.daemon.metricsdoor import ScrapeDoor
 from webqx_supervisor.daemon.orphans import Orphans
 from webqx_supervisor.daemon.pauses import Pauses
 from webqx_supervisor.daemon.probe import Prober
@@ -50,6 +52,7 @@ from webqx_supervisor.model.errors import WebqxError
 from webqx_supervisor.model.gateway import Table, read_worker_id
 from webqx_supervisor.model.link import BreakerMoved, KeyMissing, Lost, Queued, Survived
 from webqx_supervisor.model.resilience import BreakerState
+from webqx_supervisor.process import cgroups
 from webqx_supervisor.process.identity import boot_id
 from webqx_supervisor.process.output import Output
 
@@ -93,7 +96,7 @@ class Daemon:
         self._sockets = ListeningSockets(self._store, self._registry)
         self._proxies: Proxies
         self.metrics: Metrics
-        self._metrics_door: ScrapeDoor
+        self._renewal = Renewal(places.state_dir, self._store, output, self._save_all)
         resources = Resources(
             registry=self._registry,
             output=output,
@@ -108,11 +111,16 @@ class Daemon:
             evidence=Evidence(self._registry, places.deaths),
             secrets=secrets,
             sockets=self._sockets,
+            ground=cgroups.find(
+                f"{asked.config.name}-{digest(places.state_dir)[:8]}",
+                by_systemd=self._renewal.by_systemd,
+            ),
+            private=places.private,
         )
         self._resources = resources
-        self._renewal = Renewal(places.state_dir, self._store, output, self._save_all)
         self._proxies_are_new = False
         self._fetcher = Fetcher()
+        self._audit = AuditLog(places, self._registry)
         self._credentials = CredentialStore(self._registry, self._fetcher, places.keys)
         self._credentials.follow(asked.config.routes)
         self._services = Services(asked.config, resources, self._sockets)
@@ -162,13 +170,17 @@ class Daemon:
                 await adoption.close_rest()
                 self._adopting = False
                 workers.start_soon(self._keep_journal)
-                workers.start_soon(self._resources.evidence.watch, self._services.pids)
+                workers.start_soon(self._resources.evidence.watch, self._services.memory)
                 workers.start_soon(self._resources.evidence.keep_saved)
+                await self._audit.begin(self._services.config.audit)
+                workers.start_soon(self._audit.run)
                 await self._open_doors(adoption.orders())
                 await self._proxies.leave(self._last_requests())
             self._services.close()
             await self._services.gone.wait()
             workers.cancel_scope.cancel()
+        self._resources.ground.leave()
+        await self._audit.end("stopped")
         self._resources.evidence.save()
         await self._prober.aclose()
         await self._fetcher.aclose()
@@ -188,27 +200,30 @@ class Daemon:
         survey = Survey(
             self._services,
             self._proxies,
+            self._resources,
             lambda: self._renewal.keeper_pid,
             self.pauses.all,
             self._autoscaling.status,
         )
-        self.metrics = Metrics(self._services, survey, self._proxies.counters)
-        self._metrics_door = ScrapeDoor(self._registry, self.metrics.text)
-        self._metrics_door.follow(self._services.config.metrics)
+        self.metrics = Metrics(self._services, survey, self._proxies.counters, self._registry)
         logs = LogReader(self._places.logs, self._output, self._services)
         evidence = self._resources.evidence
         handlers = Handlers(self._services, survey, self._registry, logs, evidence, self)
+        look = partial(view, self._services, self.pauses)
+        door = AuditDoor(self._audit, handlers.handle, look)
         async with trio.open_nursery() as doors:
-            await doors.start(serve, str(self._places.socket), handlers.handle)
-            await doors.start(self._obey_signals)
+            await doors.start(serve, str(self._places.socket), door.handle)
+            await doors.start(self._obey_signals, door)
             doors.start_soon(self._start_wanted, orders)
             doors.start_soon(self._replace_old_proxies)
-            doors.start_soon(self._metrics_door.run)
+            doors.start_soon(self.metrics.door.run)
             doors.start_soon(self._sockets.keep_trying)
-            doors.start_soon(self._dashboard.run, handlers.handle, survey.take)
+            doors.start_soon(
+                self._dashboard.run, partial(door.handle, via="dashboard"), survey.take
+            )
             doors.start_soon(self.alerts.run)
             doors.start_soon(self._autoscaling.run)
-            doors.start_soon(self._mind_folder, doors, handlers)
+            doors.start_soon(self._mind_folder, doors, door.handle)
             self._store.notify(b"READY=1")
             self._registry.tell("started", f"daemon pid {os.getpid()}")
             await self._stopping.wait()
@@ -216,7 +231,7 @@ class Daemon:
             self._registry.tell("stopping", "all services and the daemon")
             doors.cancel_scope.cancel()
 
-    async def _mind_folder(self, doors: trio.Nursery, handlers: Handlers) -> None:
+    async def _mind_folder(self, doors: trio.Nursery, handle: Handler) -> None:
         """Have the state folder mended when somebody removed it, and daemon.log kept short."""
         while True:
             await trio.sleep(LOOK)
@@ -231,7 +246,7 @@ class Daemon:
                     continue
                 wanted.write(self._places.wanted, wanted.Wanted(self._services.config))
                 if not self._places.socket.exists():  # it may lie elsewhere, see Places
-                    await doors.start(serve, str(self._places.socket), handlers.handle)
+                    await doors.start(serve, str(self._places.socket), handle)
             except (OSError, WebqxError) as error:
                 log.warning("cannot mend the state folder: %s", error)
                 continue
@@ -278,20 +293,22 @@ class Daemon:
         await self._renewal.check()
         await self._applying.acquire()  # what is being done is done to its end
         await self._services.come_to_rest()
+        self._audit.will_end("upgraded")
         return lambda: self._renewal.carry_out(proxies=proxies)
 
-    async def _obey_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
+    async def _obey_signals(self, door: AuditDoor, *, task_status: trio.TaskStatus[None]) -> None:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
             task_status.started()
             async for number in received:
                 if number == signal.SIGHUP:
-                    await self._apply_on_signal()
+                    await self._apply_on_signal(door)
                 else:
+                    await self._audit.tell("signal", signal=signal.Signals(number).name)
                     self._stopping.set()
 
-    async def _apply_on_signal(self) -> None:
+    async def _apply_on_signal(self, door: AuditDoor) -> None:
         try:
-            _, failures = await self.apply()
+            failures = await door.hang_up(self.apply)
         except WebqxError as error:
             self._registry.tell("refused", f"SIGHUP: {error}")
             return
@@ -310,8 +327,8 @@ class Daemon:
             self._credentials.follow(new.routes)
             changes, failures = await self._services.apply(new)
             self._proxies.resize(new.proxies)
-            self._proxies.counters.forget_all_but(new)
-            self._metrics_door.follow(new.metrics)
+            self.metrics.follow(new)
+            await self._audit.follow(new.audit)
             wanted.write(self._places.wanted, wanted.Wanted(self._services.config))
             self._save()
             return changes, failures

@@ -8,8 +8,11 @@ from webqx_supervisor.core.counting import Entries
 from webqx_supervisor.core.scrape import Process, Sight
 from webqx_supervisor.core.traffic import Histogram, Traffic
 from webqx_supervisor.daemon.counters import Counters
+from webqx_supervisor.daemon.metricsdoor import ScrapeDoor
+from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.status import Survey
+from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.status import Status
 from webqx_supervisor.process import usage
 
@@ -17,10 +20,20 @@ from webqx_supervisor.process import usage
 class Metrics:
     """What can be asked of everything that was counted."""
 
-    def __init__(self, services: Services, survey: Survey, counters: Counters) -> None:
+    def __init__(
+        self, services: Services, survey: Survey, counters: Counters, registry: Registry
+    ) -> None:
         self._services = services
         self._survey = survey
         self._counters = counters
+        self.door = ScrapeDoor(registry, self.text)
+        """Where Prometheus fetches them, if anywhere."""
+        self.door.follow(services.config.metrics)
+
+    def follow(self, config: Config) -> None:
+        """Take in that something else is wanted from now on."""
+        self._counters.forget_all_but(config)
+        self.door.follow(config.metrics)
 
     async def text(self) -> str:
         """Return all metrics, as Prometheus reads them; asks the proxies for their figures."""

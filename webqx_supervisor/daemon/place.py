@@ -3,6 +3,7 @@
 What the rest of the daemon sees of it. Its life is daemon.worker's, or daemon.remote's.
 """
 
+import time
 from collections.abc import Callable
 
 import trio
@@ -84,6 +85,11 @@ class Place:
         return Upstream(
             self.identity, "127.0.0.1", self.port, self.pid, state, ready_at=self._ready_at
         )
+
+    @property
+    def served(self) -> float:
+        """For how many s it has been ready; an adopted one for ever."""
+        return time.monotonic() - self._ready_at
 
     @property
     def blocked(self) -> bool:

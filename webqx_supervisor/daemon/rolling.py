@@ -53,7 +53,7 @@ class Rolling:
             for worker, started in running:
                 reason = self._over(worker, started, answered) if started else ""
                 if reason:
-                    await self._roll(f"{worker.name} pid {worker.pid} {reason}", _only(started))
+                    await self.roll(f"{worker.name} pid {worker.pid} {reason}", only(started))
 
     async def by_clock(self, tick: float, following: float) -> None:
         """Replace all workers that run now, after a delay that is this service's own."""
@@ -63,7 +63,7 @@ class Rolling:
         def is_old(worker: Worker) -> bool:
             return worker.started is not None and worker.started.since <= began
 
-        await self._roll("cron_restart", is_old)
+        await self.roll("cron_restart", is_old)
 
     async def with_others(self, renewed: Callable[[], float]) -> None:
         """Replace the workers that are older than what `renewed` says when it is so."""
@@ -74,9 +74,9 @@ class Rolling:
         while True:
             await self._resources.registry.until(lambda: any(map(is_old, self._running())))
             names = ", ".join(self._supervisor.service.restart_with)
-            await self._roll(f"restart_with {names}", is_old)
+            await self.roll(f"restart_with {names}", is_old)
 
-    async def _roll(self, reason: str, wanted: Callable[[Worker], bool]) -> None:
+    async def roll(self, reason: str, wanted: Callable[[Worker], bool]) -> None:
         """Reload those wanted. One that cannot be replaced goes on; that is left alone a while."""
         service = self._supervisor.service
         tell = self._resources.registry.tell
@@ -109,5 +109,6 @@ class Rolling:
         return rolling.reason(age, limits.max_age, requests, limits.max_requests)
 
 
-def _only(started: Started | None) -> Callable[[Worker], bool]:
+def only(started: Started | None) -> Callable[[Worker], bool]:
+    """Return what picks the worker of this process."""
     return lambda worker: worker.started is started

@@ -19,6 +19,7 @@ from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import NoSuchService, NotReady
 from webqx_supervisor.model.service import Service
+from webqx_supervisor.process.identity import Identity
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Services:
         self._dependencies = Dependencies(resources.registry, self._supervisors.get)
         self._closing = trio.Event()
         self.gone = trio.Event()
+        resources.ledger.follow(self.leaders)
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """Hold the nursery of the supervisors; ends when `close` was called and all are gone."""
@@ -75,10 +77,14 @@ class Services:
         everyone = self._supervisors.values()
         return sorted(everyone, key=lambda each: order.get(each.service.name, len(order)))
 
-    def pids(self) -> list[int]:
-        """Return the processes of all workers."""
-        everyone = [worker for each in self.all() for worker in each.everyone]
-        return [worker.pid for worker in everyone if worker.pid is not None]
+    def leaders(self) -> list[tuple[str, Identity]]:
+        """Return the cookie and the process of each worker."""
+        everyone = [worker.started for each in self.all() for worker in each.everyone]
+        return [(each.cookie, each.process.identity) for each in everyone if each is not None]
+
+    async def memory(self) -> dict[int, int]:
+        """Return the octets that the tree of each worker has resident, by the worker's pid."""
+        return await self._resources.ledger.memory()
 
     def named(self, names: Sequence[str]) -> list[Supervisor]:
         """Return those of these names, or all when none is named. Raises NoSuchService."""

@@ -1,11 +1,13 @@
 """Put together what is seen now: the answer of `status` and of `describe`."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import trio
 
 from webqx_supervisor import __version__
+from webqx_supervisor.core import quota as rules
+from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.proxies import Proxies
 from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.supervisor import Supervisor
@@ -23,6 +25,7 @@ from webqx_supervisor.model.status import (
     WorkerStatus,
 )
 from webqx_supervisor.process import usage
+from webqx_supervisor.process.usage import Usage
 
 SHORTEST_SPAN = 1.0
 """CPU use is measured over at least so many seconds."""
@@ -56,12 +59,14 @@ class Survey:
         self,
         services: Services,
         proxies: Proxies,
+        resources: Resources,
         keeper_pid: Callable[[], int | None],
         paused: Callable[[], tuple[Pause, ...]] = tuple,
         autoscale: Callable[[Supervisor], AutoscaleStatus | None] = lambda _: None,
     ) -> None:
         self._services = services
         self._proxies = proxies
+        self._resources = resources
         self._keeper_pid = keeper_pid
         self._paused = paused
         self._autoscale = autoscale
@@ -73,6 +78,7 @@ class Survey:
         reports = {report.pid: report for report in await self._proxies.figures.reports()}
         counts = [count for report in reports.values() for count in report.counts]
         config = self._services.config
+        used = await self._usages()
         status = Status(
             daemon=DaemonStatus(
                 pid=os.getpid(),
@@ -84,12 +90,20 @@ class Survey:
                 environment=config.environment,
             ),
             proxies=self._proxy_rows(reports),
-            services=tuple(self._service(each, counts) for each in self._services.all()),
+            services=tuple(self._service(each, counts, used) for each in self._services.all()),
             paused=self._paused(),
         )
         pids = [worker.pid for service in status.services for worker in service.workers]
         self._meter.forget_all_but(pid for pid in pids if pid is not None)
         return status
+
+    def limits(self, supervisor: Supervisor) -> list[str]:
+        """Return the limits of the service's workers, and what holds them to these."""
+        ground, quota = self._resources.ground, supervisor.service.quota
+        measures = list(rules.measures(quota, ground.controllers))
+        if rules.unheld(quota, ground.controllers):
+            measures.append(f"not all by cgroup: {ground.why_not}")
+        return measures
 
     def _proxy_rows(self, reports: dict[int, Report]) -> tuple[ProxyStatus, ...]:
         rows = []
@@ -106,7 +120,16 @@ class Survey:
             rows.append(row)
         return tuple(rows)
 
-    def _service(self, supervisor: Supervisor, counts: list[Count]) -> ServiceStatus:
+    async def _usages(self) -> dict[str, Usage]:
+        """Return what the tree of each worker uses, by its cookie."""
+        trees = await self._resources.ledger.look()
+        everyone = [worker.started for each in self._services.all() for worker in each.everyone]
+        groups = {each.cookie: each.cgroup for each in everyone if each is not None}
+        return await trio.to_thread.run_sync(usage.of_trees, trees, groups)
+
+    def _service(
+        self, supervisor: Supervisor, counts: list[Count], usages: Mapping[str, Usage]
+    ) -> ServiceStatus:
         config = self._services.config
         name = supervisor.service.name
         listeners = config.listeners_of(name)
@@ -115,14 +138,16 @@ class Survey:
             name=name,
             state=supervisor.state,
             instances=supervisor.wanted,
-            workers=tuple(self._worker(worker, counts) for worker in supervisor.everyone),
+            workers=tuple(self._worker(each, counts, usages) for each in supervisor.everyone),
             listen=tuple(binds),
             autoscale=self._autoscale(supervisor),
         )
 
-    def _worker(self, worker: Worker, counts: list[Count]) -> WorkerStatus:
+    def _worker(
+        self, worker: Worker, counts: list[Count], usages: Mapping[str, Usage]
+    ) -> WorkerStatus:
         now, started = trio.current_time(), worker.started
-        used = usage.sample(started.process.pid) if started else None
+        used = usages.get(started.cookie) if started else None
         mine = [count for count in counts if count.upstream == worker.identity]
         percent = 0.0
         if started and used:
@@ -137,6 +162,8 @@ class Survey:
             uptime_s=round(now - started.since, 1) if started else 0.0,
             cpu_percent=percent,
             rss_bytes=used.rss_bytes if used else 0,
+            processes=used.processes if used else 0,
+            threads=used.threads if used else 0,
             in_flight=sum(count.in_flight for count in mine),
             requests=sum(count.answered for count in mine),
             reason=worker.reason,

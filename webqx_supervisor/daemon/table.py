@@ -47,7 +47,7 @@ def build(
     )
     listeners = tuple(_share(each, config.proxies) for each in config.listeners if not each.handed)
     routes = (*config.routes, *_last_ways(config))
-    return Table(version, listeners, routes, groups, credentials)
+    return Table(version, listeners, routes, groups, credentials, config.access_log)
 
 
 def _last_ways(config: Config) -> Iterator[Route]:

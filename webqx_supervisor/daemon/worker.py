@@ -15,7 +15,9 @@ from functools import partial
 
 import trio
 
+from webqx_supervisor.core import quota as rules
 from webqx_supervisor.core.lifecycle import Occasion
+from webqx_supervisor.core.quarantine import OVER_MEMORY
 from webqx_supervisor.core.restart import Finish, GiveUp, Restarts, finish
 from webqx_supervisor.daemon import hooks, launch
 from webqx_supervisor.daemon.journal import Finished, WorkerEntry
@@ -28,7 +30,7 @@ from webqx_supervisor.model.evidence import Death
 from webqx_supervisor.model.exits import Exit
 from webqx_supervisor.model.service import Kind, Service
 from webqx_supervisor.model.status import WorkerState
-from webqx_supervisor.process import tree
+from webqx_supervisor.process import cgroups, tree
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ class Worker(Place):
             await self._see_off(started)
         self._burying = True
         rest, death = self._saw_exit(started, await started.process.wait())
-        await tree.kill_leftovers(started.process.identity, started.cookie)
+        await tree.kill_leftovers(started.process.identity, started.cookie, started.cgroup)
         self.last_lines = await launch.forget(started.cookie, self._resources)
         if death is not None:
             self._resources.evidence.last_words(death, self.last_lines)
@@ -130,6 +132,7 @@ class Worker(Place):
             started = self.started
             await self.end(started)
             await started.process.wait()  # or it stays a zombie
+            await tree.kill_leftovers(started.process.identity, started.cookie, started.cgroup)
             self.started, self._verdict, self._burying = None, "", False
             self.last_lines = await launch.forget(started.cookie, self._resources)
         self._tell("fatal", self.reason)
@@ -152,7 +155,14 @@ class Worker(Place):
         self._verdict = verdict
         stop = self.service.stop
         number = signal.Signals[stop.signal]
-        await tree.end(started.process.identity, started.cookie, number, stop.grace)
+        identity, cookie = started.process.identity, started.cookie
+        await tree.end(identity, cookie, number, stop.grace, started.cgroup)
+
+    async def cut_off(self, started: Started, verdict: str) -> None:
+        """Kill the whole tree at once, as the kernel does with what is over a limit."""
+        if self.started is started:  # else it has ended meanwhile
+            self._verdict = verdict
+        await tree.kill_leftovers(started.process.identity, started.cookie, started.cgroup)
 
     async def hung(self, started: Started, reason: str) -> None:
         """Take it out of the rotation, have it say in its log where it hangs, and end it."""
@@ -172,7 +182,7 @@ class Worker(Place):
         """
         uptime = trio.current_time() - started.since
         pid = started.process.pid
-        verdict, self._verdict = self._verdict, ""
+        verdict, self._verdict = self._verdict or self._overrun(started, ended), ""
         self.started, self.healthy = None, False
         self.exit_code = ended.code
         rest, death = 0.0, None
@@ -195,6 +205,13 @@ class Worker(Place):
             self._tell("exited", self.reason, pid)
         self._resources.save()
         return rest, death
+
+    def _overrun(self, started: Started, ended: Exit) -> str:
+        """Return what the kernel has killed it for, if its cgroup says so."""
+        if ended.is_kill and started.cgroup and cgroups.oom_kills(started.cgroup):
+            limit = rules.size(self.service.quota.memory)
+            return f"{OVER_MEMORY} of {limit}, killed by the kernel"
+        return ""
 
     def _after_exit(self, uptime: float, last: Finish | None) -> float:
         if self.on_trial and self.state is WorkerState.STARTING:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from webqx_supervisor.model.accesslog import AccessLog
 from webqx_supervisor.model.alerts import Alerts
+from webqx_supervisor.model.audit import Audit
 from webqx_supervisor.model.auth import Source
 from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Route
 from webqx_supervisor.model.resilience import Breaker
@@ -47,6 +49,9 @@ class Config:
     breakers: tuple[tuple[str, Breaker], ...] = ()
     metrics: MetricsDoor | None = None
     """Where they are told beside the control socket; None: nowhere."""
+    audit: Audit | None = None
+    """Where it is recorded who did what; None: nowhere."""
+    access_log: AccessLog = field(default_factory=AccessLog)
     dashboard: Dashboard = field(default_factory=Dashboard)
     alerts: Alerts = field(default_factory=Alerts)
     environment: str = ""

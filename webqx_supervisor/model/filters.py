@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from webqx_supervisor.model.audit import AccessAudit
 from webqx_supervisor.model.auth import Auth
 from webqx_supervisor.model.limits import Crowding, RateLimit
 from webqx_supervisor.model.resilience import Retry
@@ -99,3 +100,7 @@ class Filters:
     crowding: Crowding | None = None
     max_body: int | None = None
     """Octets of a request's body; 0: any, None: as the listener has it."""
+    audit: AccessAudit | None = None
+    """What is recorded of who accesses what; None: nothing."""
+    access_log: bool = True
+    """Requests have their lines in the access log."""

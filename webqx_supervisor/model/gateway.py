@@ -6,6 +6,7 @@ The same values make the table, the one thing that a proxy knows about the world
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from webqx_supervisor.model.accesslog import AccessLog
 from webqx_supervisor.model.auth import Credentials
 from webqx_supervisor.model.clients import Trust
 from webqx_supervisor.model.filters import Filters, Pairs
@@ -278,3 +279,4 @@ class Table:
     groups: tuple[UpstreamGroup, ...] = ()
     credentials: tuple[Credentials, ...] = ()
     """What the sources hold that the routes name; apart, so that a new key makes no new route."""
+    access_log: AccessLog = field(default_factory=AccessLog)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from webqx_supervisor.model.autoscale import Autoscale
+from webqx_supervisor.model.quota import Privileges, Quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,8 @@ class Service:
     rolling: Rolling = field(default_factory=Rolling)
     hooks: Hooks = field(default_factory=Hooks)
     watch: Watch = field(default_factory=Watch)
+    quota: Quota = field(default_factory=Quota)
+    privileges: Privileges = field(default_factory=Privileges)
     autoscale: Autoscale | None = None
     """Between which numbers the load decides; `instances` is only how many there are first."""
 

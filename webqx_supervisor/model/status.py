@@ -42,6 +42,9 @@ class WorkerStatus:
     """Where it is, if that is another machine; it has no pid then."""
     exit_code: int | None = None
     """Of one that is EXITED, unless a signal killed it."""
+    processes: int = 0
+    """Those of its whole tree, as are CPU, memory and threads."""
+    threads: int = 0
 
 
 @dataclass(frozen=True, slots=True)

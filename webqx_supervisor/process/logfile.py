@@ -77,6 +77,10 @@ class LogFile:
         if not in_use:
             self.close()
 
+    def rotate(self) -> None:
+        """Put the file aside now. Raises OSError."""
+        self._rotate()
+
     def close(self) -> None:
         """Let go of the file; a later write opens it again."""
         file, self._file = self._file, None

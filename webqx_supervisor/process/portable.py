@@ -46,10 +46,11 @@ def environment(pid: int) -> list[bytes]:
 
 def _read(process: psutil.Process) -> Entry:
     with process.oneshot():
-        cpu, rss = 0.0, 0
+        cpu, rss, threads = 0.0, 0, 1
         with contextlib.suppress(psutil.AccessDenied, psutil.ZombieProcess):
             times = process.cpu_times()
             cpu, rss = times.user + times.system, process.memory_info().rss
+            threads = process.num_threads()
         return Entry(
             pid=process.pid,
             parent=process.ppid(),
@@ -59,4 +60,5 @@ def _read(process: psutil.Process) -> Entry:
             running=process.status() not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD},
             cpu_seconds=cpu,
             rss_bytes=rss,
+            threads=threads,
         )

@@ -25,6 +25,9 @@ class Entry:
     """False for a zombie: it holds its pid, but it is past doing anything."""
     cpu_seconds: float
     rss_bytes: int
+    threads: int = 1
+    buried_cpu_seconds: float = 0.0
+    """What children used that have ended and been waited for, and theirs."""
 
 
 def boot_id() -> str:
@@ -82,4 +85,6 @@ def _parse(line: bytes) -> Entry:
         running=fields[0][0] not in _DEAD,
         cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICKS,
         rss_bytes=int(fields[21]) * _PAGE,
+        threads=int(fields[17]),
+        buried_cpu_seconds=(int(fields[13]) + int(fields[14])) / _TICKS,
     )

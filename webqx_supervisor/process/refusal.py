@@ -9,9 +9,14 @@ from pathlib import Path
 _SHEBANG_BYTES = 256  # the kernel reads no more of a #! line (BINPRM_BUF_SIZE)
 
 
-def explain(command: Sequence[str], cwd: str, env: Mapping[str, str], error: OSError) -> str:
-    """Return one sentence on why `command` was not started, naming what there is to correct."""
-    return _folder_fault(cwd) or _program_fault(command[0], cwd, env, error)
+def explain(
+    command: Sequence[str], cwd: str, env: Mapping[str, str], error: OSError, user: str = ""
+) -> str:
+    """Return one sentence on why `command` was not started, naming what there is to correct.
+
+    `user` is who was to run it, if not the caller.
+    """
+    return _folder_fault(cwd) or _program_fault(command[0], cwd, env, error, user)
 
 
 def _folder_fault(cwd: str) -> str | None:
@@ -28,7 +33,9 @@ def _folder_fault(cwd: str) -> str | None:
     return None
 
 
-def _program_fault(program: str, cwd: str, env: Mapping[str, str], error: OSError) -> str:
+def _program_fault(
+    program: str, cwd: str, env: Mapping[str, str], error: OSError, user: str
+) -> str:
     found = next(_candidates(program, cwd, env), None)
     if found is None and "/" in program:
         return f"the program {program} does not exist (folder {cwd})"
@@ -37,7 +44,7 @@ def _program_fault(program: str, cwd: str, env: Mapping[str, str], error: OSErro
     if error.errno == errno.ENOENT:
         return f"{found} cannot be run: {_interpreter_fault(found)}"
     if error.errno == errno.EACCES:
-        return _access_fault(found)
+        return _access_fault(found, user)
     if error.errno == errno.ENOEXEC:
         return f"{found} is neither a program of this machine nor a script with a #! line"
     return f"{found} cannot be run: {error.strerror}"
@@ -56,15 +63,15 @@ def _exists(path: Path) -> bool:
         return True
 
 
-def _access_fault(program: Path) -> str:
-    if program.is_dir():
+def _access_fault(program: Path, user: str) -> str:
+    if os.path.isdir(program):  # noqa: PTH112 - False where pathlib raises: no permission
         return f"{program} is a folder, not a program"
     if not os.access(program, os.X_OK):
         return f"{program} is not executable (chmod +x)"
     interpreter = _interpreter(program)
     if interpreter is not None and not os.access(interpreter, os.X_OK):
         return f"{program} cannot be run: {interpreter} in its #! line is not executable"
-    return f"{program} may not be run: permission denied"
+    return f"{program} may not be run{f' by {user}' * bool(user)}: permission denied"
 
 
 def _interpreter_fault(program: Path) -> str:

@@ -13,6 +13,7 @@ import trio
 
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.exits import Exit
+from webqx_supervisor.model.quota import Account
 from webqx_supervisor.process import enter
 from webqx_supervisor.process.handle import Handle
 from webqx_supervisor.process.identity import Identity, identify
@@ -31,6 +32,20 @@ class Entry:
     pid_variable: str = ""
     """The environment variable that is to hold the process's own pid, see sd_listen_fds(3); of
     several, the names stand apart by blanks."""
+    cgroup: str = ""
+    """The folder of the cgroup that it joins; "": it stays where the caller is."""
+    tmp: str = ""
+    """A folder whose `tmp` and `var-tmp` it sees as /tmp and /var/tmp."""
+    rlimits: tuple[tuple[str, int], ...] = ()
+    """Limits of setrlimit(2) by name, `nofile`, and value; -1 is unlimited."""
+    nice: int | None = None
+    ioprio: int | None = None
+    """Class and level as ioprio_set(2) takes them."""
+    cpus: tuple[int, ...] = ()
+    umask: int | None = None
+    account: Account | None = None
+    """Whom it becomes: root can become anybody, anybody else only who they are."""
+    no_new_privileges: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +230,8 @@ def _refusal(launch: Launch, fault: Mapping[str, Any]) -> CannotStart:
 
 
 def _unrunnable(launch: Launch, error: OSError) -> CannotStart:
-    return CannotStart(explain(launch.command, launch.cwd, launch.env, error))
+    user = launch.entry.account.name if launch.entry.account else ""
+    return CannotStart(explain(launch.command, launch.cwd, launch.env, error, user))
 
 
 def adopt(

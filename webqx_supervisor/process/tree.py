@@ -3,10 +3,11 @@
 A process belongs to a worker when it is in the session or the process group that the worker
 leads, or carries the worker's cookie in its environment, or descends from one that does. The
 cookie finds those that made a session of their own and lost their parent; the session finds
-those that were started with a clean environment.
+those that were started with a clean environment. Where the worker has a cgroup, that finds all.
 """
 
 import itertools
+import logging
 import signal
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -14,10 +15,12 @@ from contextlib import ExitStack, contextmanager
 
 import trio
 
-from webqx_supervisor.process import table
+from webqx_supervisor.process import cgroups, table
 from webqx_supervisor.process.handle import Handle
-from webqx_supervisor.process.identity import Identity, boot_id
+from webqx_supervisor.process.identity import Identity, boot_id, identify
 from webqx_supervisor.process.table import Entry
+
+log = logging.getLogger(__name__)
 
 COOKIE_VARIABLE = "WEBQX_SV_WORKER"
 KILL_ROUNDS = 10
@@ -102,34 +105,41 @@ def members(
     ]
 
 
-async def end(leader: Identity, cookie: str, stop_signal: int, grace: float) -> int:
+async def end(
+    leader: Identity, cookie: str, stop_signal: int, grace: float, cgroup: str = ""
+) -> int:
     """Ask the whole tree to leave, and kill what is still there after `grace` seconds.
 
     Returns how many had to be killed. When it returns, nothing is left but what SIGKILL cannot
     end: a process of another user, or one that the kernel holds.
     """
-    tree = _Tree(leader, cookie)
+    tree = _Tree(leader, cookie, cgroup)
     with trio.move_on_after(grace):
         await tree.ask_to_leave(stop_signal)
         return 0
     return await tree.kill()
 
 
-async def kill_leftovers(leader: Identity, cookie: str) -> int:
-    """Kill what a worker that has ended left behind; return how many there were.
+async def kill_leftovers(leader: Identity, cookie: str, cgroup: str = "") -> int:
+    """Kill what a worker that has ended left behind, and its cgroup; return how many there were.
 
     Call it as soon as the end is known: what has neither the cookie nor a parent is recognised
     by the number of its session, which means something else once the pid has been reused.
     """
-    return await _Tree(leader, cookie).kill()
+    tree = _Tree(leader, cookie, cgroup)
+    killed = await tree.kill()
+    if cgroup and not cgroups.remove(cgroup):
+        log.warning("the cgroup %s cannot be removed", cgroup)
+    return killed
 
 
 class _Tree:
     """The processes of one worker, those that are found late included."""
 
-    def __init__(self, leader: Identity, cookie: str) -> None:
+    def __init__(self, leader: Identity, cookie: str, cgroup: str) -> None:
         self._leader = leader
         self._cookie = cookie
+        self._cgroup = cgroup
         self._known: set[Identity] = set()
 
     async def ask_to_leave(self, stop_signal: int) -> None:
@@ -153,14 +163,22 @@ class _Tree:
                 break
             with _held(found) as handles, trio.move_on_after(KILL_WAIT):
                 killed.update(h.identity for h in handles if h.send_signal(signal.SIGKILL))
+                if self._cgroup:
+                    cgroups.kill(self._cgroup)  # those too that are forked meanwhile
                 await _all_ended(handles)
         return len(killed)
 
     async def _find(self) -> list[Identity]:
+        if self._cgroup:
+            self._known |= self._in_cgroup()
         known, snapshot = frozenset(self._known), await _census.ask()
         found = await trio.to_thread.run_sync(members, self._leader, self._cookie, known, snapshot)
         self._known.update(found)
         return found
+
+    def _in_cgroup(self) -> set[Identity]:
+        found = map(identify, cgroups.members(self._cgroup))
+        return {each for each in found if each is not None}
 
 
 def _is_root(

@@ -2,21 +2,17 @@
 
 from collections.abc import Sequence
 
-from webqx_supervisor.process import tree
+from webqx_supervisor.process import usage
+from webqx_supervisor.process.families import families
 from webqx_supervisor.process.identity import Identity
+from webqx_supervisor.process.tree import Snapshot
 from webqx_supervisor.process.usage import Usage
 
 
 def of_trees(trees: Sequence[tuple[Identity, str]]) -> list[Usage]:
     """Return the sums over each tree, given by leader and cookie; blocks for one look at all.
 
-    Memory that processes share is counted for each of them. What has ended counts no more.
+    Memory that processes share is counted for each of them.
     """
-    snapshot = tree.Snapshot()
-    entries = {entry.pid: entry for entry in snapshot.entries}
-    found = []
-    for leader, cookie in trees:
-        members = [entries[each.pid] for each in tree.members(leader, cookie, (), snapshot)]
-        cpu_seconds = sum(member.cpu_seconds for member in members)
-        found.append(Usage(cpu_seconds, sum(member.rss_bytes for member in members)))
-    return found
+    found = families({cookie: leader for leader, cookie in trees}, Snapshot())
+    return [usage.of_tree(found[cookie]) for _, cookie in trees]

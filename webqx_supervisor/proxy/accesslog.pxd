@@ -13,13 +13,24 @@ cdef class Record:
     cdef public int retries
     cdef public str reason
     cdef public str name
+    cdef public object head
+    cdef public object claims
 
 cdef class AccessLog:
     cdef public object path
-    cdef public long long _max_size
+    cdef public bint wants_heads
+    cdef public bint _enabled
+    cdef public bint _thin
+    cdef public double _share
+    cdef public object _file
+    cdef public object _folder
+    cdef public object _format
+    cdef public object _packer
+    cdef public object _policy
+    cdef public object _slow_file
     cdef public object _reactor
     cdef public object _wall_clock
-    cdef public str _mark
+    cdef public str mark
     cdef public double _offset
     cdef public list _records
     cdef public long long _requests

@@ -235,7 +235,9 @@ class Doors:
         now, status = gateway.reactor.now, refused.status
         reason = refused.reason
         door.count(TURNED_AWAY)
-        gateway.log.record(Record(now, now, ip, b"", b"", status, 0, "", number, 0, reason, ""))
+        gateway.log.record(
+            Record(now, now, ip, b"", b"", status, 0, "", number, 0, reason, "", None, None)
+        )
         self._complaints.turned_away()
 
 

@@ -24,6 +24,7 @@ cdef class Exchange:
     cdef public str name
     cdef public long long number
     cdef public object pages
+    cdef public bint quiet
     cdef public str reason
     cdef public int retries
     cdef public long long sent

@@ -70,6 +70,7 @@ class Exchange:
         "name",
         "number",
         "pages",
+        "quiet",
         "reason",
         "retries",
         "sent",
@@ -126,8 +127,8 @@ class Exchange:
         self.meter: RouteMeter | None = None
         self.worker: WorkerMeter | None = None
         """What counts it: for its route, once that is known, and for the worker that has it."""
-        self.endless = self.handed = False
-        """It is a tunnel or an event stream; another proxy goes on with it, and counts it."""
+        self.quiet = self.endless = self.handed = False
+        """No line in the access log; a tunnel or an event stream; another proxy goes on with it."""
         self.error = NO_ERROR
         """What the proxy had to say itself: a status, or CUT."""
         self.upstream = self.reason = ""
@@ -277,7 +278,10 @@ class Exchange:
         if self.trace:
             name = f"{self.request_id()},{self.trace}"
         self.gateway.requests += 1
-        self.gateway.log.record(
+        if self.quiet:
+            return
+        log = self.gateway.log
+        log.record(
             Record(
                 self.gateway.reactor.now,
                 self.began,
@@ -291,5 +295,7 @@ class Exchange:
                 self.retries,
                 self.reason,
                 name,
+                self.head if log.wants_heads else None,
+                self.claims,
             )
         )

@@ -134,6 +134,8 @@ class Gateway:
         """How many requests each upstream took along that broke off."""
         self.keyring = Keyring(reactor, lambda message: self.tell(message))  # noqa: PLW0108 - set later
         self.aside = Aside(reactor)
+        self.audit: Any = None
+        """Where accesses are recorded: a Spool of proxy.audit."""
         self.rates: Rates | None = None
         """The table of rate limits, once one is needed."""
         self.in_flight: Counter[tuple[str, str | bytes]] = Counter()
@@ -153,6 +155,7 @@ class Gateway:
     def apply(self, table: Table) -> list[str]:
         """Bring a table into force; return the draining upstreams that have nothing in flight."""
         self.keyring.apply(table.credentials)
+        self.log.follow(table.access_log)
         known = self._ways
         self.meters.retain(table)
         self._ways = {each: known.get(each) or self.make_way(each) for each in table.routes}

@@ -226,5 +226,7 @@ class InheritedTunnel:
                 0,
                 self._reason,
                 "",
+                None,
+                None,
             )
         )

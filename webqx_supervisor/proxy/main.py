@@ -38,6 +38,7 @@ from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.net.sheets import Sheet
 from webqx_supervisor.net.tally import Grid
 from webqx_supervisor.proxy.accesslog import AccessLog
+from webqx_supervisor.proxy.audit import Spool
 from webqx_supervisor.proxy.doors import Doors
 from webqx_supervisor.proxy.gateway import Gateway
 from webqx_supervisor.proxy.handover import Handover
@@ -71,6 +72,7 @@ class Proxy:
             seed,
         )
         self.gateway.tell = self._say
+        self.gateway.audit = Spool(self.reactor, folder, self.gateway.log.mark)
         self.gateway.make_way = partial(make_way, self.reactor)
         self._doors = Doors(self.gateway)
         self._leave = trio.Event()
@@ -102,6 +104,7 @@ class Proxy:
                 await self._handover.finish()
             nursery.cancel_scope.cancel()
         self.gateway.log.flush()
+        self.gateway.audit.close()
 
     async def _see_clients_off(self) -> None:
         gateway = self.gateway

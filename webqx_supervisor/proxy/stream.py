@@ -147,6 +147,8 @@ class Stream:
                 self._retries,
                 self._reason,
                 "",
+                None,
+                None,
             )
         )
 

@@ -10,6 +10,7 @@ from webqx_supervisor.net.reactor import Reactor
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.files import FilesCarrier
 from webqx_supervisor.proxy.filters.access import AccessFilter
+from webqx_supervisor.proxy.filters.audit import AuditFilter
 from webqx_supervisor.proxy.filters.auth import auth_filters
 from webqx_supervisor.proxy.filters.body import BodyFilter
 from webqx_supervisor.proxy.filters.compress import CompressFilter
@@ -24,6 +25,7 @@ from webqx_supervisor.proxy.filters.telling import (
     RequestIdFilter,
     TimingFilter,
     TraceFilter,
+    hush,
 )
 from webqx_supervisor.proxy.refusal import Settled
 from webqx_supervisor.proxy.way import Ask, Carry, Way
@@ -57,7 +59,8 @@ def make_way(reactor: Reactor, route: Route) -> Way:
 def _filters(route: Route, pause: PauseFilter | None, allowed: AccessFilter | None) -> list[Ask]:
     """Return what is asked, in this order: whoever is refused is refused by the cheapest."""
     filters, telling = route.filters, route.filters.telling
-    first = _heard(filters, pause, allowed)
+    audit = AuditFilter(filters.audit, route) if filters.audit is not None else None
+    first = _heard(filters, audit, pause, allowed)
     asked = [*_limits(filters), *auth_filters(filters.auth), *_limits_by_claim(filters)]
     if filters.compress is not None:
         asked.append(CompressFilter(filters.compress).ask)
@@ -68,14 +71,25 @@ def _filters(route: Route, pause: PauseFilter | None, allowed: AccessFilter | No
         asked.append(_Rewriting(route).ask)
     if telling.server_timing:
         asked.append(TimingFilter().ask)
+    if audit is not None:
+        asked.append(audit.begin)
     if first or asked or _carry(route) is not None or filters.max_body is not None:
         return [*first, BodyFilter(filters.max_body).ask, *asked]
     return []
 
 
-def _heard(filters: Filters, pause: PauseFilter | None, allowed: AccessFilter | None) -> list[Ask]:
-    """Return what says how refusals look, then who is heard at all."""
+def _heard(
+    filters: Filters,
+    audit: AuditFilter | None,
+    pause: PauseFilter | None,
+    allowed: AccessFilter | None,
+) -> list[Ask]:
+    """Return what sees all, what says how refusals look, then who is heard at all."""
     asked: list[Ask] = []
+    if audit is not None:
+        asked.append(audit.ask)
+    if not filters.access_log:
+        asked.append(hush)
     if filters.telling.request_id:
         asked.append(RequestIdFilter(filters.telling.request_id).ask)
     if filters.error_pages:

@@ -5,7 +5,8 @@ BROKEN=ill: answers 500. CHILD=1: starts a grandchild in a session of its own th
 STUBBORN=1: ignores SIGTERM. NEXT=file: what the next processes are to be, as BROKEN, by its text.
 
 Beside / there are /slow (200 ms), /hang (no answer), /garbage, /midbody (breaks off), /download
-(50 MB), /events (server-sent, 20 a second), /ws (WebSocket echo), /exit7 (ends the process).
+(50 MB), /events (server-sent, 20 a second), /ws (WebSocket echo), /exit7 (ends the process), and
+what is in taking.py: /eat/80 (MB), /fork/30 (processes), /hide. CHILD_EATS=60: a child takes 60 MB.
 """
 
 import contextlib
@@ -17,6 +18,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+from taking import TAKING
 
 from webqx_supervisor.demo.websocket import Echo, accept_token
 
@@ -34,6 +37,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path in SPECIAL:
             SPECIAL[self.path](self)
             return
+        _, word, *rest = self.path.split("/")
+        if word in TAKING:
+            self.answer(200, **TAKING[word](int(rest[0] if rest else 0)))
+            return
         if self.path.startswith("/slow"):
             time.sleep(0.2)
         if self.path.startswith("/say/"):
@@ -49,9 +56,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             left -= len(piece)
         self.answer(200)
 
-    def answer(self, status):
+    def answer(self, status, **more):
         seen = {"pid": os.getpid(), "note": os.environ.get("NOTE", ""), "port": os.environ["PORT"]}
-        body = json.dumps(seen | {"headers": dict(self.headers)}).encode()
+        body = json.dumps(seen | more | {"headers": dict(self.headers)}).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -128,6 +135,9 @@ if os.environ.get("STUBBORN"):
 if os.environ.get("CHILD"):
     child = subprocess.Popen([sys.executable, "-c", GRANDCHILD])
     print("grandchild", child.pid, flush=True)
+if os.environ.get("CHILD_EATS"):
+    size = int(os.environ["CHILD_EATS"]) << 20
+    subprocess.Popen([sys.executable, "-c", f"import time; kept = b'x' * {size}; time.sleep(600)"])
 if broken == "crash":
     print("cannot open the database", file=sys.stderr, flush=True)
     sys.exit(3)

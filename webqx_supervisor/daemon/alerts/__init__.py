@@ -24,6 +24,7 @@ def watch_over(
 
     async def sample() -> None:
         world.counts = await counts() or world.counts
+        world.memory = await services.memory()
 
     return AlertWatch(
         wanted=lambda: services.config.alerts,

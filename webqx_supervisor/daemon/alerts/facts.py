@@ -3,8 +3,8 @@
 import fnmatch
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from webqx_supervisor.core.alerting.alarms import Finding
@@ -16,7 +16,6 @@ from webqx_supervisor.model.link import Count
 from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.model.service import Kind
 from webqx_supervisor.model.status import WorkerState
-from webqx_supervisor.process import usage
 
 SAMPLED = (Condition.MEMORY, Condition.DISK, Condition.CERTIFICATE, Condition.BREAKER_OPEN)
 """What no event tells of: it has to be looked at."""
@@ -25,11 +24,15 @@ DAY = 86400.0
 
 @dataclass
 class World:
-    """What is looked at. `folder` is the state folder; `counts` are the figures of the proxies."""
+    """What is looked at. `folder` is the state folder; `counts` are the figures of the proxies.
+
+    `memory` has the octets of each worker's whole tree, by its pid.
+    """
 
     services: Services
     folder: Path
     counts: tuple[Count, ...] = ()
+    memory: Mapping[int, int] = field(default_factory=dict)
 
     def certificates(self) -> Iterator[str]:
         """Yield the files of all certificates in use."""
@@ -92,9 +95,9 @@ def _breaker_open(rule: Rule, world: World) -> Iterator[tuple[str, str]]:
 def _memory(rule: Rule, world: World) -> Iterator[tuple[str, str]]:
     for supervisor in _chosen(rule, world):
         for worker in supervisor.everyone:
-            used = usage.sample(worker.pid) if worker.pid is not None else None
-            if used is not None and used.rss_bytes > rule.limit:
-                yield worker.name, f"it takes {_size(used.rss_bytes)}, over {_size(rule.limit)}"
+            used = world.memory.get(worker.pid or 0, 0)
+            if used > rule.limit:
+                yield worker.name, f"it takes {_size(used)}, over {_size(rule.limit)}"
 
 
 def _disk(rule: Rule, world: World) -> Iterator[tuple[str, str]]:
