@@ -4,6 +4,8 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from webqx_supervisor.cli.main import main
+from webqx_supervisor.config import wanted
+from webqx_supervisor.config.compiler import compile_file
 
 MORE = """\
 [services.admin]
@@ -37,6 +39,30 @@ def test_services_of_the_file(suggested, file, verb):
 def test_a_service_is_suggested_once(suggested, file):
     file.write_text(file.read_text() + MORE)
     assert suggested("reload", "api", "") == ["admin"]
+
+
+def test_groups_where_several_services_may_be_meant(suggested, file):
+    file.write_text(
+        file.read_text()
+        + 'group = "backend"\n'
+        + MORE.replace("[[routes]]", 'group = ["backend", "office", 3]\n[[routes]]')
+    )
+    assert suggested("restart", "") == ["api", "admin", "backend", "office"]
+    assert suggested("status", "b") == ["backend"]
+    assert suggested("scale", "b") == []
+
+
+def test_daemons_by_name_and_what_is_theirs(file, places, daemon):
+    wanted.write(places.wanted, wanted.Wanted(compile_file(file)))
+    name = compile_file(file).name
+
+    def suggested(*words):
+        found = ShellComplete(main, {}, "webqx-sv", "X").get_completions([*words[:-1]], words[-1])
+        return [item.value for item in found]
+
+    assert suggested("status", "--name", name[:2]) == [name]
+    assert suggested("restart", "-n", name, "") == ["api"]
+    assert suggested("restart", "-n", "no such", "x") == []
 
 
 @pytest.mark.parametrize("verb", ["logs", "why"])

@@ -9,6 +9,7 @@ import trio
 import trio.testing
 from fakes import service
 
+from webqx_supervisor.config.places import Places
 from webqx_supervisor.control.commands import COMMANDS
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.control.server import Call
@@ -17,10 +18,12 @@ from webqx_supervisor.core.reconcile import Scaled
 from webqx_supervisor.daemon import headroom
 from webqx_supervisor.daemon.handlers import Handlers, Pulse
 from webqx_supervisor.daemon.logs import LogReader
+from webqx_supervisor.daemon.looking import Looking
 from webqx_supervisor.daemon.proxies import Proxies
 from webqx_supervisor.daemon.services import Failure, Services
 from webqx_supervisor.daemon.sockets import ListeningSockets
-from webqx_supervisor.daemon.status import Notes, Survey
+from webqx_supervisor.daemon.status import Notes
+from webqx_supervisor.daemon.views import Views
 from webqx_supervisor.model.autoscale import Autoscale
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import NoSuchService, UsageError
@@ -41,6 +44,10 @@ class FakeDaemon:
 
     def shut_down(self):
         self.registry.tell("shut_down", "")
+
+    def activate(self, profiles):
+        if profiles:
+            self.registry.tell("activated", ", ".join(profiles))
 
     def pulse(self):
         return Pulse(7, "1.0", kept=True, renewing=False)
@@ -73,14 +80,11 @@ async def desk(stage, output, tmp_path, nursery):
     services = Services(config, stage.resources, sockets)
     proxies = Proxies(Table, sockets, store, registry, [])
 
-    handlers = Handlers(
-        services,
-        Survey(services, proxies, stage.resources, Notes(lambda: None)),
-        registry,
-        LogReader(tmp_path, output, services),
-        stage.resources.evidence,
-        FakeDaemon(registry),
-    )
+    places = Places.at(tmp_path / "services.toml", tmp_path)
+    views = Views(services, proxies, stage.resources, places, Notes())
+    logs = LogReader(tmp_path, output, services)
+    looking = Looking(services, views, registry, logs, stage.resources.evidence)
+    handlers = Handlers(services, registry, looking, FakeDaemon(registry))
     desk = Desk(handlers, services, registry)
     desk.broken = broken
     await nursery.start(services.run)
@@ -231,6 +235,45 @@ async def test_apply_tells_changes_and_failures(desk):
     (change,) = payload["changes"]
     assert (change["change"], change["before"], change["after"]) == ("scaled", 1, 2)
     assert payload["failed"] == [{"name": "api", "reason": "because", "lines": ["line"]}]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/signal", None),
+        ("/signal", {"signal": "HUP"}),
+        ("/signal", {"signal": "HUP", "workers": []}),
+        ("/signal", {"signal": 1, "workers": ["api"]}),
+        ("/signal", {"signal": "HUP", "workers": ["api"], "tree": 1}),
+        ("/signal", {"signal": "HUP", "workers": ["api"], "three": True}),
+        ("/type", {"worker": "api"}),
+        ("/type", {"worker": "api", "text": 1}),
+        ("/type", {"worker": "api", "text": "x"}),
+        ("/resize", {"worker": "api", "rows": 0, "columns": 80}),
+        ("/resize", {"worker": "api", "rows": "24", "columns": 80}),
+        ("/resize", {"worker": "api", "rows": 10**9, "columns": 80}),
+    ],
+)
+async def test_a_slip_by_hand_is_told(desk, path, body):
+    with pytest.raises(UsageError):
+        await desk.ask(path, body)
+
+
+async def test_a_group_is_resolved_here_and_not_by_the_command_line(desk):
+    (supervisor,) = desk.services.all()
+    grouped = replace(supervisor.service, groups=("backend",), profiles=("dev",))
+    supervisor.service = grouped
+    desk.services.config = replace(desk.services.config, services=(grouped,))
+    with pytest.raises(NoSuchService, match="start --profile dev"):
+        await desk.ask("/start", {"services": ["backend"]})
+    assert (await desk.ask("/start")).payload == {"services": [], "failed": []}
+    desk.services.profiles = ("dev",)
+    started = await desk.ask("/start", {"services": ["backend", "a*"]})
+    assert [row["name"] for row in started.payload["services"]] == ["api"]
+    listed = await desk.ask("/status", services="backend")
+    assert [row["name"] for row in listed.payload["services"]] == ["api"]
+    with pytest.raises(UsageError, match="backend is no single service"):
+        await desk.ask("/scale", {"service": "backend", "instances": "2"})
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webqx_supervisor.model.exits import Exit, signal_name
+from webqx_supervisor.model.exits import Exit, signal_name, signal_number
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,22 @@ def test_real_time_signals_are_counted_from_the_first() -> None:
 
 def test_a_number_that_is_no_signal_is_shown_as_it_is() -> None:
     assert signal_name(99) == "signal 99"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("HUP", 1), ("SIGHUP", 1), ("sigusr2", int(signal.SIGUSR2)), ("term", 15), ("9", 9)],
+)
+def test_signals_are_read_by_name_and_number(text, number):
+    assert signal_number(text) == number
+
+
+def test_what_is_called_by_its_name_is_read_back():
+    for number in signal.valid_signals():
+        assert signal_number(signal_name(number).removeprefix("signal ")) == number
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "65", "HUPP", "SIG", "RTMIN+99", "RTMIN+", "²"])
+def test_what_is_no_signal_is_refused(text):
+    with pytest.raises(ValueError, match="no signal is called"):
+        signal_number(text)

@@ -13,7 +13,7 @@ import click
 from webqx_supervisor.cli import render
 from webqx_supervisor.cli.audittrail import Trail, anchors, keys
 from webqx_supervisor.cli.logs import MOMENT
-from webqx_supervisor.cli.options import COUNT, file_option, json_option
+from webqx_supervisor.cli.options import COUNT, file_option, file_option_beside_n, json_option
 from webqx_supervisor.core.audit import Finding
 from webqx_supervisor.model.errors import WebqxError
 from webqx_supervisor.process.auditfiles import HEAD, files
@@ -86,7 +86,7 @@ def verify(
 @user_option
 @folder_option
 @key_option
-@file_option
+@file_option_beside_n
 def show(
     count: int, folder: Path | None, key_files: tuple[str, ...], file: Path, **wanted: Any
 ) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,6 +24,7 @@ from webqx_supervisor.control.client import Client
 from webqx_supervisor.control.programs import KEEPER, daemon_command, keeper_command
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import WebqxError
+from webqx_supervisor.process.identity import boot_id
 
 START_DEADLINE = 30.0
 STOP_DEADLINE = 60.0
@@ -33,13 +35,18 @@ LAST_WORDS = 20
 
 
 def ensure(
-    places: Places, config: Config, only: Sequence[str] = (), *, keeper: Path = KEEPER
+    places: Places,
+    config: Config,
+    only: Sequence[str] = (),
+    profiles: Sequence[str] = (),
+    *,
+    keeper: Path = KEEPER,
 ) -> bool:
     """Have a daemon that answers; return whether this call started it, for `config`.
 
     A daemon about to leave is waited for, one that is coming up as well. `only` names the
-    services to start with; none: all. Raises WebqxError when no daemon answers within
-    START_DEADLINE.
+    services to start with; none: all that have no profile, or one of `profiles`. Raises WebqxError
+    when no daemon answers within START_DEADLINE.
     """
     prepare(places)
     deadline = time.monotonic() + START_DEADLINE
@@ -47,7 +54,7 @@ def ensure(
         lock = _try_lock(places)
         if lock is not None:
             try:
-                _leave_word(places, config, only)
+                _leave_word(places, wanted.Wanted(config, tuple(only), tuple(profiles)))
                 _start(places, keeper, lock, deadline)
             finally:
                 os.close(lock)
@@ -62,14 +69,19 @@ def ensure(
 
 
 def foreground(
-    places: Places, config: Config, only: Sequence[str] = (), *, keeper: Path = KEEPER
+    places: Places,
+    config: Config,
+    only: Sequence[str] = (),
+    profiles: Sequence[str] = (),
+    *,
+    keeper: Path = KEEPER,
 ) -> NoReturn:
     """Become the keeper; under systemd, which is a keeper itself, become the daemon."""
     prepare(places)
     lock = _own_lock(places)
     if lock is None:
         raise WebqxError(f"it runs already: {places.file}")
-    _leave_word(places, config, only)
+    _leave_word(places, wanted.Wanted(config, tuple(only), tuple(profiles)))
     if "NOTIFY_SOCKET" in os.environ:
         _become_daemon(places, lock)
     os.set_inheritable(lock, True)
@@ -208,9 +220,25 @@ def _own_lock(places: Places) -> int | None:
     return _try_lock(places)
 
 
-def _leave_word(places: Places, config: Config, only: Sequence[str]) -> None:
-    wanted.write(places.wanted, wanted.Wanted(config, tuple(only)))
+def _leave_word(places: Places, asked: wanted.Wanted) -> None:
+    active = dict.fromkeys((*_still_active(places), *asked.profiles))
+    wanted.write(places.wanted, replace(asked, profiles=tuple(active)))
     remember(places)
+
+
+def _still_active(places: Places) -> tuple[str, ...]:
+    """Return the profiles of a daemon that was killed together with its keeper.
+
+    What it started lives and is taken over; an end in order, or a reboot, leaves nothing.
+    """
+    from webqx_supervisor.daemon import journal
+
+    if journal.read(places.journal).boot_id != boot_id():
+        return ()
+    try:
+        return wanted.read(places.wanted).profiles
+    except (OSError, ValueError, TypeError):
+        return ()
 
 
 def _start(places: Places, keeper: Path, lock: int, deadline: float) -> None:

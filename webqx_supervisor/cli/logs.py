@@ -21,7 +21,7 @@ from webqx_supervisor.cli import accesslog, suggest
 from webqx_supervisor.cli.options import (
     COUNT,
     call,
-    file_option,
+    file_option_beside_n,
     follow_option,
     json_option,
 )
@@ -189,7 +189,7 @@ class Screen:
     "--level", type=click.Choice(LEVELS, case_sensitive=False), help="Only lines so grave or more."
 )
 @click.option("--access", is_flag=True, help="The proxies' access log, with -n, -f and --grep.")
-@file_option
+@file_option_beside_n
 @json_option
 def logs(
     workers: tuple[str, ...],

@@ -1,5 +1,6 @@
 """The verbs that change what runs. Each asks the daemon and tells what came of it."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,28 @@ from webqx_supervisor.cli.options import (
 )
 from webqx_supervisor.config.files import locate, read_services_toml
 from webqx_supervisor.config.places import write_atomically
-from webqx_supervisor.model.errors import NoSuchService, WebqxError
+from webqx_supervisor.core import selection
+from webqx_supervisor.model.errors import WebqxError
+
+PROFILES = "WEBQX_SV_PROFILES"
 
 
 @click.command()
 @services_argument
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="NAME",
+    help="Have the services of this profile started too, now and later; may be repeated.",
+)
 @click.option("--foreground", is_flag=True, help="Stay in this terminal; for systemd, containers.")
 @environment_option
 @file_option
 @json_option
 def start(
     services: tuple[str, ...],
+    profiles: tuple[str, ...],
     foreground: bool,
     environment: str | None,
     file: Path,
@@ -46,25 +58,29 @@ def start(
 
     runs = launch.answers(places)
     config = compile_file(file, launch.environment(places, environment))
-    for name in services:
-        if not runs and config.service(name) is None:
-            raise NoSuchService(f"no service {name!r} in {places.file}")
+    selection.check_profiles(profiles, config)
+    # Those of the environment are meant for all projects, so not every one need know them.
+    profiles = profiles or tuple(os.environ.get(PROFILES, "").replace(",", " ").split())
+    only = () if runs or not services else selection.to_start(services, config, profiles)
     if foreground:
-        launch.foreground(places, config, services)
-    started = launch.ensure(places, config, services)
+        launch.foreground(places, config, only, profiles)
+    started = launch.ensure(places, config, only, profiles)
     if not started and not launch.pulse(places).get("kept", True):
         launch.renew(places, proxies=False)  # its keeper has died: it gets a new one
     if not started and launch.outdated(places, config):
         click.secho("the file has changed since; `webqx-sv apply` takes it over", err=True)
-    fresh = {"fresh": True} if started else {}
-    answer = call(file, "POST", "/start", {"services": services, **fresh})
+    body: dict[str, Any] = {"services": services}
+    if started:
+        body["fresh"] = True
+    elif active := {*profiles} - {*selection.unknown_profiles(profiles, config)}:
+        body["profiles"] = sorted(active)
+    answer = call(file, "POST", "/start", body)
     if as_json:
         click.echo(render.as_json(answer))
     else:
+        meant = {row["name"] for row in answer["services"]}
         rows = call(file, "GET", "/status")["services"]
-        click.echo(
-            render.services([row for row in rows if row["name"] in services or not services])
-        )
+        click.echo(render.services([row for row in rows if row["name"] in meant or not services]))
         click.echo("\n" + hints(file, config))
     _fail_if_any(answer, "did not start")
 

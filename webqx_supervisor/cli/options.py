@@ -1,17 +1,23 @@
 """What all verbs share: their options, and the way from `-c FILE` to the daemon."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from webqx_supervisor.cli import suggest
+from webqx_supervisor.config import known
 from webqx_supervisor.config.files import locate
 from webqx_supervisor.config.units import seconds
 from webqx_supervisor.control.client import Client
+from webqx_supervisor.model.errors import WebqxError
 
 DEFAULT_FILE = suggest.DEFAULT_FILE
+_CHOSEN = "chosen_daemon"
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class _Duration(click.ParamType[float]):
@@ -36,15 +42,55 @@ ENVIRONMENT = "WEBQX_SV_ENV"
 COUNT = click.IntRange(min=0)
 DURATION = _Duration()
 follow_option = click.option("-f", "--follow", is_flag=True, help="Go on as more comes.")
-file_option = click.option(
-    "-c",
-    "--config",
-    "file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=DEFAULT_FILE,
-    metavar="FILE",
-    help="The services.toml; ./services.toml by default.",
-)
+
+
+def _choose(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
+    ctx.meta[_CHOSEN] = name
+
+
+def _file(ctx: click.Context, param: click.Parameter, file: Path) -> Path:
+    """Return the file of the daemon that --name has chosen; else the one of -c."""
+    name = ctx.meta.get(_CHOSEN)
+    if name is None:
+        return file
+    if ctx.resilient_parsing:  # for a suggestion, which never fails
+        with suppress(WebqxError):
+            return known.named(name)
+        return file
+    if ctx.get_parameter_source(str(param.name)) is not click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("-c and --name both say which daemon is meant")
+    return known.named(name)
+
+
+def _file_option(*short: str) -> Callable[[Command], Command]:
+    """Return what adds the two ways to say which daemon is meant; both become `file`."""
+    by_file = click.option(
+        "-c",
+        "--config",
+        "file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        default=DEFAULT_FILE,
+        callback=_file,
+        metavar="FILE",
+        help="The services.toml; ./services.toml by default.",
+    )
+    by_name = click.option(
+        *short,
+        "--name",
+        _CHOSEN,
+        expose_value=False,
+        is_eager=True,  # before the file, which depends on it
+        callback=_choose,
+        shell_complete=suggest.daemons,
+        metavar="NAME",
+        help="The daemon of this name instead, wherever its file is; `ps` lists them.",
+    )
+    return lambda command: by_file(by_name(command))
+
+
+file_option = _file_option("-n")
+file_option_beside_n = _file_option()
+"""For verbs whose -n is a number of lines."""
 environment_option = click.option(
     "--env",
     "environment",
@@ -54,7 +100,10 @@ environment_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and only JSON.")
 services_argument = click.argument(
-    "services", nargs=-1, metavar="[SERVICE]...", shell_complete=suggest.services
+    "services",
+    nargs=-1,
+    metavar="[SERVICE|GROUP|GLOB]...",
+    shell_complete=suggest.selections,
 )
 
 

@@ -49,8 +49,13 @@ def status(answer: Mapping[str, Any]) -> str:
 
 def services(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return one line per service: how it is, and where it can be reached."""
-    head = ("SERVICE", "STATE", ">WORKERS", "PORTS", "LISTEN")
-    return table(head, [_service(row) for row in rows])
+    head = ["SERVICE", "STATE", ">WORKERS", "PORTS", "LISTEN"]
+    rows = list(rows)
+    cells = [_service(row) for row in rows]
+    if any(row.get("groups") for row in rows):
+        head.insert(1, "GROUP")
+        cells = [[c[0], _leaf(r["groups"]), *c[1:]] for r, c in zip(rows, cells, strict=True)]
+    return table(head, cells)
 
 
 def workers(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -167,18 +172,26 @@ def _state(word: str, *, well: bool = True) -> str:
     return click.style(word, fg=COLORS.get(word) if well else "yellow")
 
 
-def _service(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _service(row: Mapping[str, Any]) -> Sequence[str]:
     up = sum(worker["state"] == "RUNNING" and worker["healthy"] for worker in row["workers"])
     elsewhere = [worker["remote"] for worker in row["workers"] if worker.get("remote")]
     here = [worker for worker in row["workers"] if not worker.get("remote")]
     ports = sorted(worker["port"] for worker in here if worker["port"])
     return (
         row["name"],
-        _ended(row) if row["state"] == "EXITED" else _state(row["state"]),
+        _state_of_all(row),
         f"{up}/{row['instances']}",
         ", ".join(elsewhere) or _ports(ports),
         _leaf(row["listen"]),
     )
+
+
+def _state_of_all(row: Mapping[str, Any]) -> str:
+    if row["state"] == "EXITED":
+        return _ended(row)
+    if row.get("inactive"):
+        return f"{row['state']} (profile {' or '.join(row['profiles'])})"
+    return _state(row["state"])
 
 
 def _ended(row: Mapping[str, Any]) -> str:
@@ -272,8 +285,14 @@ def _proxy(row: Mapping[str, Any]) -> str:
 def _daemon(row: Mapping[str, Any]) -> str:
     return (
         f"daemon  pid {row['pid']}, up {duration(row['uptime_s'])}, webqx-sv {row['version']}, "
-        f"{row['file']}{_environment(row)}"
+        f"{row['file']}{_environment(row)}{_active(row.get('profiles'))}"
     )
+
+
+def _active(profiles: Sequence[str] | None) -> str:
+    if not profiles:
+        return ""
+    return f", profile{'s' if len(profiles) > 1 else ''} {', '.join(profiles)}"
 
 
 def _environment(row: Mapping[str, Any]) -> str:

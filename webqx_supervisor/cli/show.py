@@ -1,7 +1,7 @@
 """The verbs that only look."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,21 @@ from webqx_supervisor.cli.options import (
     COUNT,
     call,
     file_option,
+    file_option_beside_n,
     follow_option,
     json_option,
+    services_argument,
     stream,
 )
 
 
 @click.command()
+@services_argument
 @file_option
 @json_option
-def status(file: Path, as_json: bool) -> None:
-    """Show services, workers, proxies and the daemon."""
-    answer = call(file, "GET", "/status")
+def status(services: tuple[str, ...], file: Path, as_json: bool) -> None:
+    """Show services, all or those named, their workers, proxies and the daemon."""
+    answer = call(file, "GET", f"/status{_query(services)}")
     click.echo(render.as_json(answer) if as_json else render.status(answer))
 
 
@@ -35,9 +38,9 @@ def status(file: Path, as_json: bool) -> None:
 @file_option
 @json_option
 def describe(service: str, file: Path, as_json: bool) -> None:
-    """Show all that is known of one service: definition, workers, latest events."""
+    """Show all that is known of a service: definition, workers, latest events."""
     answer = call(file, "GET", f"/describe?{urlencode({'service': service})}")
-    click.echo(render.as_json(answer) if as_json else render.description(answer))
+    _show(answer, render.description, as_json=as_json)
 
 
 @click.command()
@@ -47,7 +50,7 @@ def describe(service: str, file: Path, as_json: bool) -> None:
 def why(worker: str, file: Path, as_json: bool) -> None:
     """Show why workers died: how, after how long, with which requests and last words."""
     answer = call(file, "GET", f"/why?{urlencode({'worker': worker})}")
-    click.echo(render.as_json(answer) if as_json else evidence(answer))
+    _show(answer, evidence, as_json=as_json)
 
 
 @click.command()
@@ -59,20 +62,33 @@ def metrics(file: Path) -> None:
 
 
 @click.command()
+@services_argument
 @follow_option
 @click.option("-n", "last", type=COUNT, default=50, help="How many events to begin with.")
-@file_option
+@file_option_beside_n
 @json_option
-def events(follow: bool, last: int, file: Path, as_json: bool) -> None:
-    """Show what happened. With --json and -f: one event a line."""
+def events(services: tuple[str, ...], follow: bool, last: int, file: Path, as_json: bool) -> None:
+    """Show what happened, of all or of the services named. With --json and -f: one event a line."""
+    query = _query(services, n=last)
     if not follow:
-        answer = call(file, "GET", f"/events?n={last}")
+        answer = call(file, "GET", f"/events{query}")
         lines = map(render.event, answer["events"])
         click.echo(render.as_json(answer) if as_json else "\n".join(lines))
         return
     with suppress(KeyboardInterrupt):
-        for event in _server_sent(stream(file, f"/events?n={last}&follow=1")):
+        for event in _server_sent(stream(file, f"/events{query}&follow=1")):
             click.echo(json.dumps(event) if as_json else render.event(event))
+
+
+def _query(services: tuple[str, ...], **more: Any) -> str:
+    words = {"services": ",".join(services), **more} if services else more
+    return f"?{urlencode(words)}" if words else ""
+
+
+def _show(answer: Any, text: Callable[[Any], str], *, as_json: bool) -> None:
+    """Print what is told of one service, or of each that a group or a glob means."""
+    rows = answer.get("services", [answer])
+    click.echo(render.as_json(answer) if as_json else "\n\n".join(map(text, rows)))
 
 
 def _server_sent(pieces: Iterable[bytes]) -> Iterator[Any]:

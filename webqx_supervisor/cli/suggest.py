@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from webqx_supervisor.config import known
 from webqx_supervisor.config.files import locate, read_services_toml
 from webqx_supervisor.config.syntax import load
 from webqx_supervisor.control.client import Client
@@ -24,6 +25,20 @@ def services(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     there = ctx.params.get(param.name or "") or ()
     given = there if isinstance(there, tuple | list) else ()
     return [name for name in _names(ctx) if name.startswith(incomplete) and name not in given]
+
+
+def selections(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the same and, behind them, names of groups."""
+    groups = dict.fromkeys(_groups(ctx))
+    return services(ctx, param, incomplete) + [
+        group for group in groups if group.startswith(incomplete)
+    ]
+
+
+def daemons(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return names of daemons, as --name takes them."""
+    del ctx, param
+    return [each.name for each in known.everyone() if each.name.startswith(incomplete)]
 
 
 def workers(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -48,6 +63,13 @@ def routes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 def _names(ctx: click.Context) -> list[str]:
     found = _table(_file(ctx).get("services"))
     return list(found) or [row["name"] for row in _running(ctx)]
+
+
+def _groups(ctx: click.Context) -> Iterator[str]:
+    for entry in _table(_file(ctx).get("services")).values():
+        group = _table(entry).get("group", [])
+        groups = group if isinstance(group, list) else [group]
+        yield from (each for each in groups if isinstance(each, str))
 
 
 def _instances(ctx: click.Context, service: str) -> Iterator[int]:

@@ -6,6 +6,7 @@ from itertools import combinations
 
 from webqx_supervisor.config.addresses import collide, port_of
 from webqx_supervisor.config.alerts import alert_clashes
+from webqx_supervisor.config.belonging_clashes import belonging_clashes
 from webqx_supervisor.config.clients import distrust
 from webqx_supervisor.config.explain import Complaint
 from webqx_supervisor.config.handed_clashes import handed_clashes
@@ -42,6 +43,7 @@ def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complai
     yield from life_clashes(document.services)
     yield from readiness_clashes(document.services)
     yield from quota_clashes(document.services)
+    yield from belonging_clashes(document.services, names.services)
     yield from alert_clashes(document.alerts)
     yield from scaling_clashes(document, cpus)
     yield from route_clashes(document, names, {path[1]: entry for path, entry in listeners})

@@ -88,7 +88,7 @@ def _state_dir(file: Path) -> Path:
         raise ConfigError([Problem(str(file), line, "daemon", str(error))]) from None
     if state_dir is not None:
         return _absolute(file.parent / os.path.expanduser(state_dir))  # noqa: PTH111 - an unknown ~user is no error
-    return _home() / (name or default_daemon_name(file))
+    return home() / (name or default_daemon_name(file))
 
 
 def _daemon_keys(daemon: object) -> tuple[str | None, str | None]:
@@ -101,7 +101,8 @@ def _daemon_keys(daemon: object) -> tuple[str | None, str | None]:
     return (None if name is None else checked_name(name)), state_dir
 
 
-def _home() -> Path:
+def home() -> Path:
+    """Return the folder of all that has no place of its own."""
     own = os.environ.get("WEBQX_SV_HOME")
     if own:
         return _absolute(Path(own))
@@ -111,8 +112,17 @@ def _home() -> Path:
     return parent / "webqx-sv"
 
 
+def pointers() -> list[Path]:
+    """Return the notes of where daemons are, one of each file that was ever started."""
+    return list(_pointers().iterdir()) if _pointers().is_dir() else []
+
+
 def _pointer(file: Path) -> Path:
-    return _home() / "by-file" / digest(file)[:16]
+    return _pointers() / digest(file)[:16]
+
+
+def _pointers() -> Path:
+    return home() / "by-file"
 
 
 def _remembered(file: Path) -> Path | None:

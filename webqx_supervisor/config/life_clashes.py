@@ -8,7 +8,7 @@ from webqx_supervisor.config.life import kind
 from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import did_you_mean
 from webqx_supervisor.config.schema import Service
-from webqx_supervisor.model.service import Again, Kind
+from webqx_supervisor.model.service import Again, Kind, LogStreams
 
 
 def life_clashes(services: Mapping[str, Service]) -> Iterator[Complaint]:
@@ -20,6 +20,8 @@ def life_clashes(services: Mapping[str, Service]) -> Iterator[Complaint]:
             yield (*place, "watch"), "needs watchfiles: pip install 'webqx-sv[watch]'"
         if "time_zone" in entry.model_fields_set and not (entry.schedule or entry.cron_restart):
             yield (*place, "time_zone"), "counts only with `schedule` or `cron_restart`"
+        if entry.terminal and entry.logs.streams is LogStreams.APART:
+            yield (*place, "logs", "streams"), "a terminal shows both streams as one"
         for other in entry.restart_with:
             if other not in entry.depends_on:
                 near = did_you_mean(other, entry.depends_on)

@@ -30,6 +30,7 @@ HERE = (
     "user",
     "no_new_privileges",
     "private_tmp",
+    "terminal",
 )
 """Keys that count only for what is started here."""
 

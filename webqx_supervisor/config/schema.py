@@ -14,6 +14,7 @@ from webqx_supervisor.config import fields, resilience_fields, units
 from webqx_supervisor.config.access_log import AccessLog, AccessLogKey
 from webqx_supervisor.config.alerts import Alerts
 from webqx_supervisor.config.audit import Audit
+from webqx_supervisor.config.belonging import Belonging
 from webqx_supervisor.config.clients import Trust
 from webqx_supervisor.config.dashboard import Dashboard, dashboard_table
 from webqx_supervisor.config.environment import Environment
@@ -39,6 +40,7 @@ from webqx_supervisor.config.kinds import (
 from webqx_supervisor.config.life import Life
 from webqx_supervisor.config.metrics import Measured
 from webqx_supervisor.config.objectives import Objectives
+from webqx_supervisor.config.on_terminal import OnTerminal
 from webqx_supervisor.config.quota import Means
 from webqx_supervisor.config.readiness import Readiness
 from webqx_supervisor.config.resilience import Resilience
@@ -291,6 +293,8 @@ class Service(
     Filters,
     Resilience,
     Objectives,
+    Belonging,
+    OnTerminal,
     Life,
     Readiness,
     Scaling,

@@ -180,6 +180,9 @@ class _Services:
             readiness=checks(entry),
             quota=quota.tree_quota(entry),
             privileges=self._privileges(name, entry),
+            groups=entry.group,
+            profiles=entry.profiles,
+            terminal=entry.terminal,
             autoscale=autoscale_of(entry, self._cpus),
             slo=slo(entry),
         )

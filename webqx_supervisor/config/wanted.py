@@ -15,10 +15,11 @@ from webqx_supervisor.model.config import Config
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The configuration, and the services that `start` named; none named: all."""
+    """The configuration, and what `start` named: services, none for all, and active profiles."""
 
     config: Config
     start: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
 
 
 def write(path: Path, wanted: Wanted) -> None:

@@ -1,4 +1,7 @@
-"""What can be asked of the daemon: one row per command, the reference of the control API."""
+"""What can be asked of the daemon: one row per command, the reference of the control API.
+
+Wherever services are named, groups and globs (`api-*`) are good as well, but for `scale`.
+"""
 
 from dataclasses import dataclass
 
@@ -20,13 +23,20 @@ class Command:
 
 COMMANDS = (
     Command("ping", "GET", "/ping", "Say the daemon's pid and version, and whether it is kept."),
-    Command("status", "GET", "/status", "Show every service, worker and proxy as they are now."),
+    Command(
+        "status",
+        "GET",
+        "/status",
+        "Show every service, worker and proxy as they are now; of services `api,web` if named.",
+        query=("services?",),
+    ),
     Command(
         "start",
         "POST",
         "/start",
-        "Start services (none named: all) and wait until they are ready or have failed.",
-        body=("services?",),
+        "Start services (none named: all but those that only a profile which is not active wants) "
+        "and wait until they are ready or have failed; `profiles` are active from now on.",
+        body=("services?", "profiles?"),
     ),
     Command(
         "stop",
@@ -127,22 +137,71 @@ COMMANDS = (
         "describe",
         "GET",
         "/describe",
-        "Show a service whole: what is wanted, what is seen, what happened.",
+        "Show a service whole: what is wanted, what is seen, what happened. Of a group or a glob: "
+        "a list, `services`.",
         query=("service",),
     ),
     Command(
         "why",
         "GET",
         "/why",
-        "Show why workers of a service, or one worker such as api:1, died; and what is refused.",
+        "Show why workers of a service, or one worker such as api:1, died; and what is refused. "
+        "Of a group or a glob: a list, `services`.",
         query=("worker",),
+    ),
+    Command(
+        "signal",
+        "POST",
+        "/signal",
+        'Send a signal ("HUP", "SIGUSR2", "10") to workers such as api:1, to all of a service, or '
+        "with `tree` to all processes of each.",
+        body=("signal", "workers", "tree?"),
+    ),
+    Command(
+        "env",
+        "GET",
+        "/env",
+        "Show the environment of a worker, api:1, or of a service's first; what looks like a "
+        "secret is masked unless show=1.",
+        query=("worker", "show?"),
+    ),
+    Command(
+        "exec",
+        "GET",
+        "/exec",
+        "Give what a command needs that is to run like a worker, or a service's first: folder and "
+        "environment, nothing masked.",
+        query=("worker",),
+    ),
+    Command(
+        "attach",
+        "GET",
+        "/attach",
+        "Show what comes on the terminal of a worker, api:1, or of a service's first: the last of "
+        "before, then all, until its process ends.",
+        query=("worker",),
+    ),
+    Command(
+        "type",
+        "POST",
+        "/type",
+        "Type text into the terminal of a worker; says how many bytes there was room for.",
+        body=("worker", "text"),
+    ),
+    Command(
+        "resize",
+        "POST",
+        "/resize",
+        "Say how large the screen is that shows the terminal of a worker.",
+        body=("worker", "rows", "columns"),
     ),
     Command(
         "events",
         "GET",
         "/events",
-        "List the last n events; with follow=1 go on as server-sent events.",
-        query=("n?", "follow?"),
+        "List the last n events, of services `api,web` if named; with follow=1 go on as "
+        "server-sent events.",
+        query=("services?", "n?", "follow?"),
     ),
 )
 

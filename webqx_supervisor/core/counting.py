@@ -52,7 +52,8 @@ Key = tuple[str, ...]
 Numbers = Sequence[int]
 Entries = Mapping[Key, Numbers]
 
-# Where the numbers stand. Times are in whole microseconds.
+# Where the numbers stand; times are in whole microseconds. A map outlives a version of the product:
+# what is new comes last, and whoever moves anything gives the map another layout (net.sheets).
 IN_FLIGHT, RETRIES, SENT, RECEIVED, TCP_CARRIED, TCP_REFUSED = range(6)  # ROUTE
 ANSWERED, ANSWERS_MICROS, ANSWERS_BUCKETS = range(3)  # ANSWERS
 CLASSES = 5

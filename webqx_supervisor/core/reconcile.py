@@ -216,7 +216,8 @@ def _seen_by_process(service: Service) -> tuple[object, ...]:
     told = service.readiness.given, service.stop.shutdown_with_message
     # The soft limit alone is the daemon's, and no process has been told of it.
     means = (replace(service.quota, memory_soft=0), service.privileges)
-    return service.command, place, env, service.kind, service.schedule, told, means
+    kind = service.kind, service.schedule, service.terminal
+    return service.command, place, env, kind, told, means
 
 
 def _gateway(

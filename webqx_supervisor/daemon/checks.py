@@ -81,9 +81,10 @@ async def _run(check: Check, worker: Asked, resources: Resources) -> Answer:
     """Run a command as a hook is, but for its output: nothing of it is kept but the last line."""
     quiet = replace(resources, output=_Unlogged(resources.output), store=FdStore(""))
     gifts = Gifts((("WEBQX_SV_PID", str(worker.pid)),) if worker.pid is not None else ())
+    service = replace(worker.service, terminal=False)  # nobody could attach to it
     try:
         started = await launch.begin(
-            check.command, worker.service, worker.instance, worker.port, quiet, gifts
+            check.command, service, worker.instance, worker.port, quiet, gifts
         )
     except CannotStart as error:
         return Answer(None, str(error))
@@ -101,7 +102,7 @@ class _Unlogged:
     def __init__(self, output: Sink) -> None:
         self._output = output
         self.expect, self.tail = output.expect, output.tail
-        self.closed, self.detach = output.closed, output.detach
+        self.closed, self.detach, self.terminal = output.closed, output.detach, output.terminal
 
     def attach(
         self, worker: str, stream: str, fd: int, path: Path | None, limits: Logs, origin: Origin

@@ -43,7 +43,9 @@ class Dependencies:
             return True
         if _are_there(supervisor, condition):
             return True
-        worker.waits(f"waits for {name} ({condition})", partial(_will_not_be_up, supervisor))
+        stopped = ", which is stopped" if supervisor.stopped else ""
+        reason = f"waits for {name} ({condition}){stopped}"
+        worker.waits(reason, partial(_will_not_be_up, supervisor))
         return False
 
 

@@ -10,6 +10,9 @@ from webqx_supervisor.core.placeholders import fill
 from webqx_supervisor.model.service import Service
 from webqx_supervisor.process.tree import COOKIE_VARIABLE
 
+TERMINAL_TYPE = "xterm"
+"""What TERM says where a worker has a terminal, whatever that of whoever started the daemon is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gifts:
@@ -39,6 +42,8 @@ def environment(
     What was `read` of its secrets is taken as it is: nothing is filled into it.
     """
     env = passed_on(os.environ, service.env_inherit)
+    if service.terminal:
+        env["TERM"] = TERMINAL_TYPE
     names, values = [name for name, _ in service.env], tuple(value for _, value in service.env)
     env |= dict(zip(names, filled(values, service, instance, port), strict=True))
     env |= read

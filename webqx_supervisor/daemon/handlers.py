@@ -1,31 +1,27 @@
 """One method per verb of the control API: words in, plain values out."""
 
-import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
 from webqx_supervisor.control.server import Call, Reply, Stream
-from webqx_supervisor.core.exposition import CONTENT_TYPE
 from webqx_supervisor.core.reconcile import Change, resolve_instances
 from webqx_supervisor.daemon import headroom
-from webqx_supervisor.daemon.evidence import ASKED, Evidence
-from webqx_supervisor.daemon.logs import LogReader
+from webqx_supervisor.daemon.attaching import Attaching
+from webqx_supervisor.daemon.byhand import ByHand
+from webqx_supervisor.daemon.evidence import ASKED
+from webqx_supervisor.daemon.looking import Looking
 from webqx_supervisor.daemon.pauses import Pauses
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.services import Failure, Services
-from webqx_supervisor.daemon.status import Survey
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.daemon.views import Views
 from webqx_supervisor.model.codec import from_plain, to_plain
-from webqx_supervisor.model.errors import NoSuchService, UsageError
+from webqx_supervisor.model.errors import UsageError
 from webqx_supervisor.model.gateway import Pause
 from webqx_supervisor.model.service import Service
-
-LINES = 100
-DESCRIBED_EVENTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +49,9 @@ class Whole(Protocol):
     def pulse(self) -> Pulse:
         """Say how it is."""
 
+    def activate(self, profiles: Sequence[str]) -> None:
+        """Have these profiles active as well."""
+
     pauses: Pauses
     views: Views
 
@@ -64,30 +63,20 @@ class Whole(Protocol):
 
 
 class Handlers:
-    """The verbs."""
+    """The verbs: those that change what runs are here, the others in rooms of their own."""
 
     def __init__(
         self,
         services: Services,
-        survey: Survey,
         registry: Registry,
-        logs: LogReader,
-        evidence: Evidence,
+        looking: Looking,
         whole: Whole,
     ) -> None:
         self._services = services
-        self._survey = survey
         self._registry = registry
-        self._logs = logs
-        self._evidence = evidence
         self._whole = whole
         self._verbs: dict[str, Callable[[Call], Awaitable[Reply | Stream]]] = {
             "/ping": self._ping,
-            "/status": self._status,
-            "/describe": self._describe,
-            "/events": self._events,
-            "/logs": self._show_logs,
-            "/logfiles": self._log_files,
             "/start": self._start,
             "/stop": self._stop,
             "/restart": self._restart,
@@ -95,15 +84,13 @@ class Handlers:
             "/scale": self._scale,
             "/apply": self._apply,
             "/upgrade": self._upgrade,
-            "/why": self._why,
-            "/metrics": self._metrics,
             "/pause": self._pause,
             "/resume": self._resume,
             "/dashboard": self._dashboard,
-            "/alerts": self._alerts,
-            "/slo": self._slo,
-            "/history": self._history,
             "/alerts/test": self._test_alerts,
+            **looking.verbs,
+            **ByHand(services, registry).verbs,
+            **Attaching(services).verbs,
         }
 
     async def handle(self, call: Call) -> Reply | Stream:
@@ -113,104 +100,34 @@ class Handlers:
     async def _ping(self, _: Call) -> Reply:
         return Reply(to_plain(self._whole.pulse()))
 
-    async def _status(self, _: Call) -> Reply:
-        return Reply(to_plain(await self._survey.take()))
-
-    async def _describe(self, call: Call) -> Reply:
-        status = await self._survey.take()
-        (supervisor,) = self._services.named([call.query.get("service", "")])
-        name = supervisor.service.name
-        service = to_plain(supervisor.service)
-        # The values may be secrets; the names are what one looks for.
-        service["env"] = [variable for variable, _ in supervisor.service.env]
-        events = [event for event in self._registry.events() if event.service == name]
-        return Reply(
-            {
-                "service": service,
-                "environment": self._services.config.environment,
-                "status": next(to_plain(s) for s in status.services if s.name == name),
-                "limits": self._survey.limits(supervisor),
-                "events": to_plain(events[-DESCRIBED_EVENTS:]),
-            }
-        )
-
-    async def _metrics(self, _: Call) -> Stream:
-        return Stream(CONTENT_TYPE, _whole(await self._whole.views.metrics.text()))
-
-    async def _why(self, call: Call) -> Reply:
-        name, _, number = call.query.get("worker", "").partition(":")
-        (supervisor,) = self._services.named([name])
-        if number and not number.isdecimal():
-            raise UsageError(f"{name}:{number} is no worker; write it as {name}:1")
-        instance = int(number) if number else None
-        workers = [each for each in supervisor.everyone if instance in (None, each.instance)]
-        deaths = self._evidence.deaths(name, instance)
-        if instance is not None and not workers and not deaths:
-            raise NoSuchService(f"{name} has no worker {number}, and had none that died")
-        return Reply(
-            {
-                "service": name,
-                "instance": instance,
-                "state": supervisor.state,
-                "workers": [
-                    {
-                        "instance": each.instance,
-                        "state": each.state,
-                        "reason": each.remark,
-                    }
-                    for each in workers
-                ],
-                "deaths": to_plain(deaths),
-                "quarantined": to_plain(self._evidence.quarantined(name)),
-            }
-        )
-
-    async def _events(self, call: Call) -> Reply | Stream:
-        since = max(0, self._registry.told - _number(call, "n", LINES))
-        if "follow" in call.query:
-            return Stream("text/event-stream", self._event_stream(since))
-        return Reply({"events": to_plain(self._registry.events(since))})
-
-    async def _event_stream(self, since: int) -> AsyncIterator[bytes]:
-        while True:
-            events, since = self._registry.events(since), self._registry.told
-            if events:
-                yield b"".join(b"data: " + _json(to_plain(event)) + b"\n\n" for event in events)
-            else:
-                await self._registry.next_change()
-
-    async def _show_logs(self, call: Call) -> Stream:
-        n, which = _number(call, "n", LINES), call.query.get("worker", "")
-        files = self._logs.files(which)
-        pieces = self._logs.on(which, n) if "follow" in call.query else self._logs.last(files, n)
-        return Stream("text/plain; charset=utf-8", pieces)
-
-    async def _log_files(self, call: Call) -> Reply:
-        return Reply({"workers": self._logs.workers(call.query.get("worker", ""))})
-
     async def _start(self, call: Call) -> Reply:
-        fresh = bool(_body(call, "services", "fresh").get("fresh", False))
-        supervisors = self._named(call, "start")
+        body = _body(call, "services", "fresh", "profiles")
+        fresh = bool(body.get("fresh", False))
+        words, profiles = _texts(body, "services"), _texts(body, "profiles")
+        self._services.named(words)  # what cannot be done is refused before anything is
+        self._whole.activate(profiles)
+        supervisors = self._told("start", self._services.to_start(words))
         self._services.try_listeners_again()
         # In a daemon that this very command has started, what has ended by now has had its start.
         await self._services.each(supervisors, partial(Supervisor.start, by_hand=not fresh))
         return await self._settled(supervisors)
 
     async def _stop(self, call: Call) -> Reply:
-        supervisors = self._named(call, "stop")
+        words = _words(call)
+        supervisors = self._told("stop", self._services.named(words))
         names = [supervisor.service.name for supervisor in supervisors]
-        if not _names(call):
+        if not words:
             return Reply({"stopped": names, "daemon": True}, after=self._whole.shut_down)
         await self._services.stop(supervisors)
         return Reply({"stopped": names, "daemon": False, "remote": _remote(supervisors)})
 
     async def _restart(self, call: Call) -> Reply:
-        supervisors = self._named(call, "restart")
+        supervisors = self._told("restart", self._services.to_start(_words(call)))
         await self._services.restart(supervisors)
         return await self._settled(supervisors)
 
     async def _reload(self, call: Call) -> Reply:
-        supervisors = self._named(call, "reload")
+        supervisors = self._told("reload", self._services.to_start(_words(call)))
         remote = _remote(supervisors)
         supervisors = [each for each in supervisors if each.service.name not in remote]
         failures = await self._services.reload(supervisors)
@@ -221,7 +138,7 @@ class Handlers:
 
     async def _scale(self, call: Call) -> Reply:
         body = _body(call, "service", "instances")
-        (supervisor,) = self._services.named([str(body.get("service", ""))])
+        supervisor = self._services.one(str(body.get("service", "")))
         if supervisor.service.remote:
             name = supervisor.service.name
             raise UsageError(f"{name} is remote: it has the addresses that services.toml names")
@@ -275,27 +192,12 @@ class Handlers:
     async def _dashboard(self, _: Call) -> Reply:
         return Reply({"url": await self._whole.views.dashboard.invite()})
 
-    async def _slo(self, _: Call) -> Reply:
-        standings = self._whole.views.record.standings.items()
-        rows = [{"name": name, "objectives": to_plain(each)} for name, each in standings]
-        return Reply({"services": rows})
-
-    async def _history(self, call: Call) -> Reply:
-        (supervisor,) = self._services.named([call.query.get("service", "")])
-        seconds = _number(call, "seconds", 3600)
-        points = await self._whole.views.record.points(supervisor.service.name, seconds)
-        return Reply({"points": to_plain(points)})
-
-    async def _alerts(self, _: Call) -> Reply:
-        return Reply(self._whole.views.alerts.state())
-
     async def _test_alerts(self, call: Call) -> Reply:
         receiver = str(_body(call, "receiver").get("receiver", ""))
         return Reply({"receivers": await self._whole.views.alerts.test(receiver)})
 
-    def _named(self, call: Call, verb: str) -> list[Supervisor]:
-        """Return the services that a command names, and leave word of it."""
-        supervisors = self._services.named(_names(call))
+    def _told(self, verb: str, supervisors: list[Supervisor]) -> list[Supervisor]:
+        """Leave word of what is asked of these services; return them."""
         for supervisor in supervisors:
             self._registry.tell(ASKED, verb, service=supervisor.service.name)
         return supervisors
@@ -319,10 +221,6 @@ def _check_span(service: Service, wanted: int) -> None:
         )
 
 
-async def _whole(text: str) -> AsyncIterator[bytes]:
-    yield text.encode()
-
-
 def _remote(supervisors: Iterable[Supervisor]) -> list[str]:
     """Return the names of those that run elsewhere."""
     return [each.service.name for each in supervisors if each.service.remote]
@@ -344,21 +242,13 @@ def _body(call: Call, *keys: str) -> dict[str, Any]:
     return body
 
 
-def _names(call: Call) -> list[str]:
-    names = _body(call, "services", *(("fresh",) if call.path == "/start" else ())).get(
-        "services", []
-    )
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise UsageError('"services" is to be a list of names')
-    return names
+def _words(call: Call) -> list[str]:
+    """Return what a body of nothing but services names."""
+    return _texts(_body(call, "services"), "services")
 
 
-def _number(call: Call, key: str, default: int) -> int:
-    text = call.query.get(key, str(default))
-    if not text.isdecimal():
-        raise UsageError(f"{key}={text}: a whole number is wanted")
-    return int(text)
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+def _texts(body: dict[str, Any], key: str) -> list[str]:
+    texts = body.get(key, [])
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise UsageError(f'"{key}" is to be a list of names')
+    return texts

@@ -4,6 +4,8 @@ A hook runs as the worker does: its folder, its environment, its log. It has its
 nothing it started outlives it.
 """
 
+from dataclasses import replace
+
 import trio
 
 from webqx_supervisor.daemon import launch
@@ -33,8 +35,9 @@ async def run(name: str, place: Place, resources: Resources) -> None:
     if place.pid is not None:
         env["WEBQX_SV_PID"] = str(place.pid)
     try:
+        service = replace(place.service, terminal=False)  # nobody could attach to it
         started = await launch.begin(
-            command, place.service, place.instance, place.port, resources, Gifts(tuple(env.items()))
+            command, service, place.instance, place.port, resources, Gifts(tuple(env.items()))
         )
     except CannotStart as error:
         raise HookFailed(f"{name}: {error}", []) from error

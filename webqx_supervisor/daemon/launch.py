@@ -26,7 +26,7 @@ from webqx_supervisor.daemon.voice import Voice
 from webqx_supervisor.model.errors import CannotStart
 from webqx_supervisor.model.link import Count
 from webqx_supervisor.model.service import Logs, LogStreams, Service
-from webqx_supervisor.process import portowner, spawn
+from webqx_supervisor.process import portowner, spawn, terminal
 from webqx_supervisor.process.cgroups import Ground
 from webqx_supervisor.process.lines import Origin
 
@@ -54,6 +54,9 @@ class Sink(Protocol):
 
     def detach(self, worker: str) -> None:
         """Let go of its pipes."""
+
+    def terminal(self, worker: str) -> terminal.Terminal | None:
+        """Return the terminal that it has, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,7 @@ async def begin(
     """
     cookie = gifts.cookie
     env = environment(service, instance, port, cookie, await resources.secrets.read(service))
-    pipes = _pipes()
+    pipes = _terminal() if service.terminal else _pipes()
     try:
         means = await provide(service, instance, cookie, resources.ground, resources.private)
         process = await _born(
@@ -164,11 +167,12 @@ async def begin(
                 cwd=service.cwd,
                 env={**env, **means.env, **dict(gifts.env)},
                 stdout=pipes["out"][1],
-                stderr=pipes["err"][1],
+                stderr=pipes.get("err", pipes["out"])[1],
                 entry=replace(
                     means.entry,
                     descriptors=gifts.descriptors,
                     pid_variable=gifts.pid_variable,
+                    terminal=service.terminal,
                 ),
             ),
             means,
@@ -230,3 +234,11 @@ def _pipes() -> dict[str, tuple[int, int]]:
                 os.close(end)
         raise CannotStart(f"no pipe for its output: {error.strerror}") from error
     return pipes
+
+
+def _terminal() -> dict[str, tuple[int, int]]:
+    """Return the ends of a terminal, which stands for both pipes."""
+    try:
+        return {"out": terminal.opened()}
+    except OSError as error:
+        raise CannotStart(f"no terminal for it: {error.strerror}") from error

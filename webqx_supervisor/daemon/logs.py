@@ -8,10 +8,11 @@ from typing import Any
 
 import trio
 
+from webqx_supervisor.core import selection
 from webqx_supervisor.daemon.launch import STREAMS, log_file
 from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.supervisor import Supervisor
-from webqx_supervisor.model.errors import NoSuchService, UsageError
+from webqx_supervisor.model.errors import NoSuchService
 from webqx_supervisor.model.service import LogStreams
 from webqx_supervisor.process.follow import follow
 from webqx_supervisor.process.lines import moment
@@ -33,15 +34,20 @@ class LogReader:
     def workers(self, which: str) -> list[dict[str, Any]]:
         """Return a row for each worker of `api`, `api:1`, "api:1,web" or "" (all), with its files.
 
-        Raises NoSuchService, UsageError. A worker that was scaled away can be named as long as a
-        file of it is there.
+        Names may be those of groups, or globs. Raises NoSuchService, UsageError. A worker that was
+        scaled away can be named as long as a file of it is there.
         """
         found: dict[tuple[str, int], Supervisor] = {}
         for word in which.split(","):
-            name, _, number = word.partition(":")
-            for supervisor in self._services.named([name] if word else []):
-                instances = [self._known(supervisor, number)] if number else _present(supervisor)
-                found |= {(supervisor.service.name, each): supervisor for each in instances}
+            name, instance = selection.worker(word)
+            present = {
+                (supervisor.service.name, each): supervisor
+                for supervisor in self._services.named([name] if word else [])
+                for each in self._instances(supervisor, instance)
+            }
+            if not present and instance is not None:
+                raise NoSuchService(f"{name} has no worker {instance}")
+            found |= present
         return [
             {
                 "service": name,
@@ -89,15 +95,12 @@ class LogReader:
         now = apart if service.logs.streams is LogStreams.APART else [merged]
         return [*now, *(path for path in (merged, *apart) if path not in now and path.exists())]
 
-    def _known(self, supervisor: Supervisor, number: str) -> int:
-        name = supervisor.service.name
-        if not number.isdecimal():
-            raise UsageError(f"{name}:{number} is no worker; write it as {name}:1")
-        if int(number) not in _present(supervisor) and not any(
-            path.exists() for path in self._files(supervisor, int(number))
-        ):
-            raise NoSuchService(f"{name} has no worker {number}")
-        return int(number)
+    def _instances(self, supervisor: Supervisor, instance: int | None) -> set[int]:
+        present = _present(supervisor)
+        if instance is None:
+            return present
+        files = self._files(supervisor, instance)
+        return {instance} if instance in present or any(path.exists() for path in files) else set()
 
 
 def _present(supervisor: Supervisor) -> set[int]:

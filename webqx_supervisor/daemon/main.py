@@ -19,6 +19,7 @@ from webqx_supervisor.config import wanted
 from webqx_supervisor.config.places import Places, digest
 from webqx_supervisor.control import fdstore
 from webqx_supervisor.control.server import Handler, serve
+from webqx_supervisor.core import selection
 from webqx_supervisor.core.reconcile import Change
 from webqx_supervisor.daemon import journal, table
 from webqx_supervisor.daemon.adoption import Adoption
@@ -30,9 +31,11 @@ from webqx_supervisor.daemon.credentials import CredentialStore
 from webqx_supervisor.daemon.entries import entry
 from webqx_supervisor.daemon.evidence import Evidence
 from webqx_supervisor.daemon.handlers import Handlers, Pulse
+from webqx_supervisor.daemon.hearing import Hearing
 from webqx_supervisor.daemon.keyfetch import Fetcher
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.logs import LogReader
+from webqx_supervisor.daemon.looking import Looking
 from webqx_supervisor.daemon.orphans import Orphans
 from webqx_supervisor.daemon.pauses import Pauses
 from webqx_supervisor.daemon.probe import Prober
@@ -46,21 +49,12 @@ from webqx_supervisor.daemon.statefolder import StateFolder
 from webqx_supervisor.daemon.status import Notes
 from webqx_supervisor.daemon.views import Views
 from webqx_supervisor.model.errors import WebqxError
-from webqx_supervisor.model.gateway import Table, read_worker_id
-from webqx_supervisor.model.link import BreakerMoved, KeyMissing, Lost, Queued, Survived
-from webqx_supervisor.model.resilience import BreakerState
+from webqx_supervisor.model.gateway import Table
 from webqx_supervisor.process import cgroups
 from webqx_supervisor.process.identity import boot_id
 from webqx_supervisor.process.output import Output
 
 log = logging.getLogger(__name__)
-
-BREAKER_MOVES = {
-    BreakerState.OPEN: "breaker_opened",
-    BreakerState.HALF_OPEN: "breaker_half_opened",
-    BreakerState.CLOSED: "breaker_closed",
-}
-"""What the events are called."""
 
 LOOK = 1.0
 """s between two looks at whether the state folder is still there."""
@@ -119,7 +113,7 @@ class Daemon:
         self._audit = AuditLog(places, self._registry)
         self._credentials = CredentialStore(self._registry, self._fetcher, places.keys)
         self._credentials.follow(asked.config.routes)
-        self._services = Services(asked.config, resources, self._sockets)
+        self._services = Services(asked.config, resources, self._sockets, asked.profiles)
         before = self._saved.pauses if self._saved.boot_id == boot_id() else ()
         self.pauses = Pauses(self._registry, lambda: self._services.config, before)
         self._proxies = Proxies(
@@ -128,7 +122,11 @@ class Daemon:
             self._store,
             self._registry,
             [str(places.logs)],
-            self._hear,
+            Hearing(
+                resources,
+                self._credentials,
+                lambda services: self._autoscaling.requests_wait(services),  # noqa: PLW0108 - later
+            ).hear,
         )
         self._autoscaling = Autoscaling(
             self._services.all, self._proxies.figures.survey, self._registry
@@ -200,8 +198,8 @@ class Daemon:
         """Answer commands and signals until told to stop."""
         logs = LogReader(self._places.logs, self._output, self._services)
         evidence = self._resources.evidence
-        survey = self.views.survey
-        handlers = Handlers(self._services, survey, self._registry, logs, evidence, self)
+        looking = Looking(self._services, self.views, self._registry, logs, evidence)
+        handlers = Handlers(self._services, self._registry, looking, self)
         look = partial(view, self._services, self.pauses)
         door = AuditDoor(self._audit, handlers.handle, look)
         async with trio.open_nursery() as doors:
@@ -233,7 +231,7 @@ class Daemon:
                 if not self._folder.mend():
                     log.warning("another daemon has taken over the state folder of this one")
                     continue
-                wanted.write(self._places.wanted, wanted.Wanted(self._services.config))
+                self._write_wanted()
                 if not self._places.socket.exists():  # it may lie elsewhere, see Places
                     await doors.start(serve, str(self._places.socket), handle)
             except (OSError, WebqxError) as error:
@@ -248,7 +246,9 @@ class Daemon:
         if orders:
             names = [order.service for order in orders if not order.stopped]
         else:
-            names = list(self._asked.start) or [s.name for s in self._services.config.services]
+            services = self._services
+            everyone = [each.name for each in services.config.services if services.wants(each)]
+            names = list(self._asked.start) or everyone
         for supervisor in self._services.all():
             if supervisor.service.name in names:
                 await supervisor.start(by_hand=False)
@@ -319,9 +319,23 @@ class Daemon:
             await self._audit.follow(new.audit)
             self._proxies.counters.forget_all_but(new)
             self.views.follow(new)
-            wanted.write(self._places.wanted, wanted.Wanted(self._services.config))
+            self._write_wanted()
             self._save()
             return changes, failures
+
+    def activate(self, profiles: Sequence[str]) -> None:
+        """Have these profiles active as well, also for the next daemon. Raises NoSuchService."""
+        selection.check_profiles(profiles, self._services.config)
+        active = tuple(dict.fromkeys((*self._services.profiles, *profiles)))
+        if active != self._services.profiles:
+            self._services.profiles = active
+            self._write_wanted()
+
+    def _write_wanted(self) -> None:
+        services = self._services
+        wanted.write(
+            self._places.wanted, wanted.Wanted(services.config, profiles=services.profiles)
+        )
 
     async def in_force(self) -> None:
         """Return when every proxy follows what is wanted now, or within 5 s."""
@@ -334,25 +348,6 @@ class Daemon:
         config = replace(config, routes=self.pauses.over(config.routes))
         credentials = self._credentials.current
         return table.build(version, config, supervisors, suspects, credentials)
-
-    def _hear(self, message: Lost | Survived | BreakerMoved | KeyMissing | Queued) -> None:
-        evidence = self._resources.evidence
-        match message:
-            case Lost():
-                evidence.lost(message)
-            case Survived():
-                evidence.survived(message)
-            case BreakerMoved(upstream, state, reason):
-                service, instance, pid = read_worker_id(upstream)
-                if state is BreakerState.OPEN:
-                    self._resources.life.breaker_opened(service, instance)
-                self._registry.tell(
-                    BREAKER_MOVES[state], reason, service=service, instance=instance, pid=pid
-                )
-            case KeyMissing(source):
-                self._credentials.key_missing(source)
-            case Queued(services):
-                self._autoscaling.requests_wait(services)
 
     def _last_requests(self) -> float:
         drains = [service.stop.drain for service in self._services.config.services]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import trio
 
-from webqx_supervisor.core import ports, reconcile
+from webqx_supervisor.core import ports, reconcile, selection
 from webqx_supervisor.core.order import followers, forerunners
 from webqx_supervisor.core.sides import Sides
 from webqx_supervisor.daemon.attendance import Attendance
@@ -16,10 +16,12 @@ from webqx_supervisor.daemon.journal import Order
 from webqx_supervisor.daemon.launch import Resources
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.supervisor import Supervisor
+from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.config import Config
-from webqx_supervisor.model.errors import NoSuchService, NotReady
+from webqx_supervisor.model.errors import NotReady
 from webqx_supervisor.model.service import Service
 from webqx_supervisor.process.identity import Identity
+from webqx_supervisor.process.terminal import Terminal
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +39,16 @@ class Failure:
 class Services:
     """One supervisor for each service that is wanted."""
 
-    def __init__(self, config: Config, resources: Resources, sockets: ListeningSockets) -> None:
+    def __init__(
+        self,
+        config: Config,
+        resources: Resources,
+        sockets: ListeningSockets,
+        profiles: tuple[str, ...] = (),
+    ) -> None:
         self.config = config
+        self.profiles = profiles
+        """Those that are active."""
         self._sockets = sockets
         self._resources = resources
         self._supervisors: dict[str, Supervisor] = {}
@@ -86,16 +96,38 @@ class Services:
         """Return the octets that the tree of each worker has resident, by the worker's pid."""
         return await self._resources.ledger.memory()
 
-    def named(self, names: Sequence[str]) -> list[Supervisor]:
-        """Return those of these names, or all when none is named. Raises NoSuchService."""
-        known = {service.name for service in self.config.services}
-        for name in names:
-            if name not in known:
-                there = ", ".join(sorted(known)) or "none"
-                raise NoSuchService(f"no service {name!r} in {self.config.file}; there is: {there}")
-        wanted = names or [service.name for service in self.config.services]
+    def named(self, words: Sequence[str]) -> list[Supervisor]:
+        """Return those that names, groups and globs mean; all without words.
+
+        Raises NoSuchService.
+        """
+        return self._known(selection.select(words, self.config))
+
+    def to_start(self, words: Sequence[str]) -> list[Supervisor]:
+        """Return the same without those that no active profile wants. Raises NoSuchService."""
+        up = {each.service.name for each in self.all() if not each.stopped}
+        return self._known(selection.to_start(words, self.config, self.profiles, up))
+
+    def one(self, name: str) -> Supervisor:
+        """Return the one of this name. Raises NoSuchService, UsageError for a group or glob."""
+        return self._supervisors[selection.one(name, self.config)]
+
+    async def secrets(self, service: Service) -> dict[str, str]:
+        """Return the secrets of a service as they are now. Raises CannotStart."""
+        return await self._resources.secrets.read(service)
+
+    def terminal(self, worker: Worker) -> Terminal | None:
+        """Return the terminal of a worker's process, if it has one."""
+        started = worker.started
+        return self._resources.output.terminal(started.cookie) if started else None
+
+    def wants(self, service: Service) -> bool:
+        """Say whether a service is started with all the others."""
+        return selection.is_active(service, self.profiles)
+
+    def _known(self, names: Iterable[str]) -> list[Supervisor]:
         # In the midst of an apply a new service may have no supervisor yet.
-        return [self._supervisors[name] for name in wanted if name in self._supervisors]
+        return [self._supervisors[name] for name in names if name in self._supervisors]
 
     async def settle(self, supervisors: Iterable[Supervisor]) -> list[Failure]:
         """Wait until all these are up or will not be soon; return those that are not."""
@@ -189,10 +221,12 @@ class Services:
         sides: Sides,
     ) -> None:
         """Carry out, in order, what is to change of one service."""
+        was_wanted = self.wants(self._supervisors[service.name].service)
         for change in changes:
             match change:
                 case reconcile.Added(service.name):
-                    await self._supervisors[service.name].start(by_hand=False)
+                    if self.wants(service):
+                        await self._supervisors[service.name].start(by_hand=False)
                 case reconcile.Reloaded(service.name):
                     await self._reload_as(service, failures, sides)
                 case reconcile.Retuned(service.name):
@@ -203,6 +237,8 @@ class Services:
                         supervisor.wanted = after
                     else:
                         await supervisor.scale(after)
+        if self.wants(service) and not was_wanted:  # its profile kept it down until now
+            await self._supervisors[service.name].start()
 
     async def _reload_as(self, new: Service, failures: list[Failure], sides: Sides) -> None:
         """Reload a service to its new definition, and change who accepts if that is part of it."""

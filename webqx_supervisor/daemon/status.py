@@ -1,7 +1,7 @@
 """Put together what is seen now: the answer of `status` and of `describe`."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -82,12 +82,13 @@ class Survey:
         self._born = trio.current_time()
         self._meter = CpuMeter()
 
-    async def take(self) -> Status:
-        """Return what is seen now; asks the proxies for their figures."""
+    async def take(self, supervisors: Sequence[Supervisor] | None = None) -> Status:
+        """Return what is seen now, of these services or all; asks the proxies for their figures."""
         reports = {report.pid: report for report in await self._proxies.figures.reports()}
         counts = [count for report in reports.values() for count in report.counts]
         config = self._services.config
         used = await self._usages()
+        chosen = self._services.all() if supervisors is None else supervisors
         status = Status(
             daemon=DaemonStatus(
                 pid=os.getpid(),
@@ -96,14 +97,14 @@ class Survey:
                 name=config.name,
                 file=config.file,
                 keeper_pid=self._notes.keeper_pid(),
+                profiles=self._services.profiles,
                 environment=config.environment,
             ),
             proxies=self._proxy_rows(reports),
-            services=tuple(self._service(each, counts, used) for each in self._services.all()),
+            services=tuple(self._service(each, counts, used) for each in chosen),
             paused=self._notes.paused(),
         )
-        pids = [worker.pid for service in status.services for worker in service.workers]
-        self._meter.forget_all_but(pid for pid in pids if pid is not None)
+        self._meter.forget_all_but(leader.pid for _, leader in self._services.leaders())
         return status
 
     def limits(self, supervisor: Supervisor) -> list[str]:
@@ -149,6 +150,9 @@ class Survey:
             instances=supervisor.wanted,
             workers=tuple(self._worker(each, counts, usages) for each in supervisor.everyone),
             listen=tuple(binds),
+            groups=supervisor.service.groups,
+            profiles=supervisor.service.profiles,
+            inactive=supervisor.stopped and not self._services.wants(supervisor.service),
             autoscale=self._notes.autoscale(supervisor),
             latest=self._notes.latest().get(name),
         )

@@ -33,6 +33,12 @@ class NoSuchService(WebqxError):  # noqa: N818 - the same
     status = 404
 
 
+class NoProcess(WebqxError):  # noqa: N818 - the same
+    """The worker that is meant has no process at the moment."""
+
+    status = 409
+
+
 class CannotStart(WebqxError):  # noqa: N818 - the same
     """A worker could not be started at all: program missing, port taken, folder gone."""
 

@@ -54,3 +54,17 @@ def signal_name(number: int) -> str:
         if first < number < getattr(signal, "SIGRTMAX", 0):
             return f"SIGRTMIN+{number - first}"
         return f"signal {number}"
+
+
+def signal_number(text: str) -> int:
+    """Read `HUP`, `SIGUSR2`, `sigterm`, `RTMIN+3` or `9`. Raises ValueError."""
+    name = text.upper().removeprefix("SIG")
+    if name.isascii() and name.isdecimal():
+        number = int(name)
+    elif name.startswith("RTMIN+") and name.removeprefix("RTMIN+").isdecimal():
+        number = getattr(signal, "SIGRTMIN", 0) + int(name.removeprefix("RTMIN+"))
+    else:
+        number = next((known for known in signal.Signals if known.name == f"SIG{name}"), 0)
+    if number not in signal.valid_signals():
+        raise ValueError(f"no signal is called `{text}`")
+    return int(number)

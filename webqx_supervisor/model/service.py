@@ -203,6 +203,12 @@ class Service:
     readiness: Readiness = field(default_factory=Readiness)
     quota: Quota = field(default_factory=Quota)
     privileges: Privileges = field(default_factory=Privileges)
+    groups: tuple[str, ...] = ()
+    """Labels by which commands mean it together with others."""
+    profiles: tuple[str, ...] = ()
+    """If there are any, it is started only by name or while one of them is active."""
+    terminal: bool = False
+    """Whether each worker has a terminal instead of pipes and an empty input."""
     autoscale: Autoscale | None = None
     """Between which numbers the load decides; `instances` is only how many there are first."""
     slo: Slo = field(default_factory=Slo)

@@ -77,6 +77,10 @@ class ServiceStatus:
     instances: int
     workers: tuple[WorkerStatus, ...]
     listen: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    inactive: bool = False
+    """It is down because none of its profiles is active."""
     autoscale: AutoscaleStatus | None = None
     latest: Point | None = None
     """What it did in the last 10 s; None before that is known."""
@@ -92,6 +96,8 @@ class DaemonStatus:
     name: str
     file: str
     keeper_pid: int | None = None
+    profiles: tuple[str, ...] = ()
+    """Those that are active."""
     environment: str = ""
     """The tables of `env` in force."""
 

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import termios
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -38,6 +39,8 @@ def main(arguments: list[str]) -> None:
     lowest = max(wanted, default=2) + 1
     report = _copy(settings["report"], lowest)
     try:
+        if settings["terminal"]:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         take_on(settings)
         _place(wanted, lowest)
         become(command, _environment(settings))

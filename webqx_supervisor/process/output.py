@@ -24,6 +24,8 @@ from webqx_supervisor.process.journald import Journald
 from webqx_supervisor.process.lines import LineBuffer, Origin, json_lines, stamp
 from webqx_supervisor.process.logfile import LogFile
 from webqx_supervisor.process.packing import Packer
+from webqx_supervisor.process.subscription import Subscription, soon
+from webqx_supervisor.process.terminal import Terminal
 
 CHUNK = 64 * 1024
 """Bytes read from one pipe before the next has its turn; also what a pipe holds (pipe(7))."""
@@ -33,30 +35,6 @@ CLOSE_WAIT = 5.0
 TIDY = 60.0
 """How often, in seconds, files that nobody writes to are looked at for their age."""
 _NOBODY = Origin()
-
-
-class Subscription:
-    """Tells one trio task that log files have grown."""
-
-    def __init__(self) -> None:
-        self._token = trio.lowlevel.current_trio_token()
-        self._event = trio.Event()
-        self._told = False
-
-    async def wait(self) -> None:
-        """Return when something was written since the last return."""
-        await self._event.wait()
-        self._event = trio.Event()
-        self._told = False  # before the reader reads: a later write tells it again
-
-    def tell(self) -> None:
-        """Wake the task, from any thread; once for all writes that it has not seen yet."""
-        if not self._told:
-            self._told = True
-            _soon(self._token, self._wake)
-
-    def _wake(self) -> None:
-        self._event.set()
 
 
 class Output:
@@ -104,9 +82,9 @@ class Output:
     ) -> None:
         """Write what comes out of the pipe `fd` to `path`, until all its writers have closed.
 
-        `stream` is "out" or "err". The descriptor is owned from here on. Both streams
-        of a worker, and those of its successors, may share a path; the latest `limits` hold.
-        Without a path nothing but the last lines is kept.
+        `stream` is "out" or "err"; the master of a terminal is "out" alone. The descriptor is owned
+        from here on. Both streams of a worker, and those of its successors, may share a path; the
+        latest `limits` hold. Without a path nothing but the last lines is kept.
         """
         os.set_blocking(fd, False)
         self.attached += 1
@@ -128,10 +106,17 @@ class Output:
     def expect(self, worker: str, pattern: re.Pattern[str], tell: Callable[[], None]) -> None:
         """Call `tell`, from trio, once a line of a worker has the pattern; call before `attach`."""
         token = trio.lowlevel.current_trio_token()
-        expected = _Expected(pattern, lambda: _soon(token, tell))
+        expected = _Expected(pattern, lambda: soon(token, tell))
         with self._lock:
             owner = self._workers.setdefault(worker, _Worker())
             owner.expected = (*owner.expected, expected)
+
+    def terminal(self, worker: str) -> Terminal | None:
+        """Return the terminal that the worker has, if it has one."""
+        with self._lock:
+            known = self._workers.get(worker)
+            pipes = list(known.pipes) if known else []
+        return next((pipe.terminal for pipe in pipes if pipe.terminal), None)
 
     async def closed(self, worker: str) -> None:
         """Return when all that the worker printed is in its file.
@@ -144,7 +129,7 @@ class Output:
             if known is None or not known.pipes:
                 event.set()
             else:
-                known.waiters.append(lambda: _soon(token, event.set))
+                known.waiters.append(lambda: soon(token, event.set))
         await event.wait()
 
     def detach(self, worker: str) -> None:
@@ -225,6 +210,8 @@ class Output:
             return True
         except OSError:
             return False
+        if chunk and pipe.terminal:
+            pipe.terminal.show(chunk)
         if chunk:
             self._write(pipe, pipe.lines.feed(chunk))
         return bool(chunk)
@@ -232,6 +219,8 @@ class Output:
     def _write(self, pipe: "_Pipe", lines: bytes) -> None:
         if not lines:
             return
+        if pipe.terminal:
+            lines = lines.replace(b"\r\n", b"\n")
         if pipe.owner.expected:
             self._look_through(pipe.owner, lines)
         if pipe.path is None:
@@ -260,6 +249,8 @@ class Output:
     def _end(self, pipe: "_Pipe") -> None:
         self._write(pipe, pipe.lines.flush())
         self._selector.unregister(pipe.fd)
+        if pipe.terminal:
+            pipe.terminal.close()
         os.close(pipe.fd)
         with self._lock:
             pipe.owner.pipes.remove(pipe)
@@ -286,9 +277,9 @@ class Output:
 
 
 class _Pipe:
-    """One stream of one worker."""
+    """One stream of one worker; or both, where it has a terminal."""
 
-    __slots__ = ("fd", "limits", "lines", "origin", "owner", "path", "stream")
+    __slots__ = ("fd", "limits", "lines", "origin", "owner", "path", "stream", "terminal")
 
     def __init__(
         self,
@@ -306,6 +297,7 @@ class _Pipe:
         self.limits = limits
         self.origin = origin
         self.lines = LineBuffer()
+        self.terminal = Terminal(fd) if os.isatty(fd) else None
 
     def stamp(self, lines: bytes, stream: str, now: float) -> bytes:
         """Write lines as they are kept in the file."""
@@ -334,8 +326,3 @@ class _Worker:
 
 def _tail(streams: dict[str, LineBuffer], name: str) -> list[str]:
     return streams[name].tail() if name in streams else []
-
-
-def _soon(token: trio.lowlevel.TrioToken, what: Callable[[], None]) -> None:
-    with contextlib.suppress(trio.RunFinishedError):
-        token.run_sync_soon(what)

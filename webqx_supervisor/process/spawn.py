@@ -46,6 +46,9 @@ class Entry:
     account: Account | None = None
     """Whom it becomes: root can become anybody, anybody else only who they are."""
     no_new_privileges: bool = False
+    terminal: bool = False
+    """Whether the descriptor of stdout is the slave of a terminal, which is to be its own, and its
+    standard input as well: then Ctrl-C and job control work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,7 @@ class Adopted:
 
 
 async def start(launch: Launch) -> Child:
-    """Start a process in a session of its own, with nothing on its standard input.
+    """Start a process in a session of its own; without a terminal, nothing is on its input.
 
     Raises CannotStart with a sentence on what to correct.
     """
@@ -180,7 +183,7 @@ async def _start(launch: Launch, command: tuple[str, ...], keep: tuple[int, ...]
             list(command),
             cwd=launch.cwd,
             env=launch.env,
-            stdin=subprocess.DEVNULL,
+            stdin=launch.stdout if launch.entry.terminal else subprocess.DEVNULL,
             stdout=launch.stdout,
             stderr=launch.stderr,
             start_new_session=True,

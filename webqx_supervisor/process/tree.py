@@ -151,6 +151,12 @@ async def kill_leftovers(leader: Identity, cookie: str, cgroup: str = "") -> int
     return killed
 
 
+async def send(leader: Identity, cookie: str, number: int, cgroup: str = "") -> int:
+    """Send a signal once to every process of the tree; return how many got it."""
+    with _held(await _Tree(leader, cookie, cgroup).find()) as handles:
+        return sum(handle.send_signal(number) for handle in handles)
+
+
 class _Tree:
     """The processes of one worker, those that are found late included."""
 
@@ -163,7 +169,7 @@ class _Tree:
     async def ask_to_leave(self, stop_signal: int) -> None:
         """Send each member the signal once, and return when none is left."""
         asked: set[Identity] = set()
-        while found := await self._find():
+        while found := await self.find():
             with _held(found) as handles:
                 for handle in handles:
                     if handle.identity not in asked:
@@ -176,7 +182,7 @@ class _Tree:
         """Kill all members, and those that they fork meanwhile; return how many there were."""
         killed: set[Identity] = set()
         for _ in range(KILL_ROUNDS):
-            found = await self._find()
+            found = await self.find()
             if not found:
                 break
             with _held(found) as handles, trio.move_on_after(KILL_WAIT):
@@ -186,7 +192,8 @@ class _Tree:
                 await _all_ended(handles)
         return len(killed)
 
-    async def _find(self) -> list[Identity]:
+    async def find(self) -> list[Identity]:
+        """Return those that are there now, and remember them."""
         if self._cgroup:
             self._known |= self._in_cgroup()
         known, snapshot = frozenset(self._known), await _census.ask()
