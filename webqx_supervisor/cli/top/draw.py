@@ -97,6 +97,8 @@ def _table(rows: Sequence[Row], view: View, width: int, *, ascii_only: bool) -> 
         table.add_column("REQ/S", width=graph, no_wrap=True)
     for row in rows:
         cells = _cells(row)
+        if row.name == view.selected:  # reversed, a coloured cell would be a block of colour
+            cells = {title: Text(cell.plain) for title, cell in cells.items()}
         line = [Text(("  " if row.worker else "") + row.name), *(cells[each] for each in columns)]
         if graph:
             line.append(Text(spark(row.rates, graph, ascii_only=ascii_only), "cyan"))

@@ -16,6 +16,7 @@ export class Chart {
       stroke: style.getPropertyValue(COLOURS[at]),
       width: 1.5,
       points: { show: false },
+      spanGaps: true,
       value: (_, value) => (value === null || value === undefined ? "–" : format(value)),
     }));
     const options = {

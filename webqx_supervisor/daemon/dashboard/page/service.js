@@ -94,10 +94,11 @@ class View {
     const { services } = await ask("/api/slo").catch(() => ({ services: [] }));
     const mine = services.find((each) => each.name === this.name)?.objectives ?? [];
     const share = (each) => (each === null ? "unknown" : `${Number((100 * each).toPrecision(6))} %`);
-    put(this.slo, mine.flatMap((each) => [
+    const left = (each) => (each === null ? "error budget unknown" : each > 0 ? `${percent(100 * each)} of the error budget left` : "error budget used up");
+    put(this.slo, mine.map((each) => el("div", {},
       el("dt", {}, `${each.objective}, wanted ${share(each.target)}`),
-      el("dd", { class: each.budget_left !== null && each.budget_left <= 0 ? "red" : "" }, `${share(each.reached)} reached, ${each.budget_left === null ? "unknown" : percent(100 * each.budget_left)} of the error budget left`),
-    ]));
+      el("dd", { class: each.budget_left !== null && each.budget_left <= 0 ? "red" : "" }, `${share(each.reached)} reached, ${left(each.budget_left)}`),
+    )));
   }
 
   show({ status, points, events }) {
