@@ -7,8 +7,9 @@ Quoting follows systemd.syntax(7), systemd.service(5) "Command lines" and system
 from webqx_supervisor.model.boot import Boot
 
 PREFIX, SUFFIX = "webqx-sv-", ".service"
-STEPS_SINCE = 254
-"""The version of systemd that waits longer after each failure when it is told to."""
+STEPS_SINCE = SUBGROUP_SINCE = 254
+"""The versions of systemd that wait longer after each failure when told to, and that start the
+daemon beside the cgroups of its workers, without which the kernel holds no limits of theirs."""
 _FOR = "# services.toml: "
 _HEAD = """\
 # Written by `webqx-sv startup`, which overwrites it; `webqx-sv unstartup` removes it.
@@ -32,7 +33,8 @@ FileDescriptorStoreMax={descriptors}
 WatchdogSec=30
 TimeoutAbortSec=5
 OOMPolicy=continue
-
+Delegate=yes
+{subgroup}
 [Install]
 WantedBy={wanted_by}
 """
@@ -68,6 +70,7 @@ def unit(boot: Boot, *, version: int) -> str:
             start=command_line(boot.foreground),
             reload=command_line((*boot.command, "apply", "-c", boot.file)),
             steps="RestartSteps=6\nRestartMaxDelaySec=5\n" if version >= STEPS_SINCE else "",
+            subgroup="DelegateSubgroup=supervisor\n" if version >= SUBGROUP_SINCE else "",
             stop_timeout=boot.stop_timeout,
             descriptors=boot.descriptors,
             wanted_by=wanted_by(system=system),
