@@ -1,14 +1,12 @@
-"""Reach a receiver: HTTP, mail, or a command. httpx and smtplib are imported when first needed."""
+"""Reach a receiver: HTTP, mail, or a command. What speaks to it is imported when first needed."""
 
 import json
 import os
 import signal
 import subprocess
 from collections.abc import Mapping
-from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import trio
@@ -16,10 +14,7 @@ import trio
 from webqx_supervisor import __version__
 from webqx_supervisor.core.alerting import forms
 from webqx_supervisor.core.alerting.forms import Message
-from webqx_supervisor.model.alerts import Means, Receiver, Security, Smtp
-
-if TYPE_CHECKING:
-    import smtplib
+from webqx_supervisor.model.alerts import Means, Receiver
 
 TIME_LIMIT = 30.0
 """s for one attempt."""
@@ -114,42 +109,10 @@ async def _kill_group(process: trio.Process) -> None:
 
 
 def _mail(receiver: Receiver, message: Message) -> None:
-    import smtplib  # noqa: PLC0415 - see the head of this file
+    from webqx_supervisor.daemon.alerts import mail  # noqa: PLC0415 - see the head of this file
 
-    smtp = receiver.smtp
+    password = kept(receiver.smtp.password) if receiver.smtp.user else ""
     try:
-        with _connect(smtp) as server:
-            if smtp.user:
-                server.login(smtp.user, kept(smtp.password))
-            server.send_message(_letter(receiver, message))
-    except (OSError, smtplib.SMTPException, ValueError) as error:
-        raise NotTold(f"{smtp.host}: {type(error).__name__} {error}") from None
-
-
-def _connect(smtp: Smtp) -> "smtplib.SMTP":
-    import smtplib  # noqa: PLC0415 - see the head of this file
-    import ssl  # noqa: PLC0415 - the same
-
-    context = ssl.create_default_context()
-    if smtp.security is Security.TLS:
-        return smtplib.SMTP_SSL(smtp.host, smtp.port, timeout=TIME_LIMIT, context=context)
-    server = smtplib.SMTP(smtp.host, smtp.port, timeout=TIME_LIMIT)
-    if smtp.security is Security.STARTTLS:
-        try:
-            server.starttls(context=context)
-        except BaseException:
-            server.close()
-            raise
-    return server
-
-
-def _letter(receiver: Receiver, message: Message) -> EmailMessage:
-    letter = EmailMessage()
-    letter["Subject"] = message.title
-    letter["From"] = receiver.smtp.sender
-    letter["To"] = receiver.place
-    letter["Date"] = formatdate()
-    letter["Message-ID"] = make_msgid(domain="webqx-sv.invalid")
-    letter["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notes in answer
-    letter.set_content(message.text)
-    return letter
+        mail.send(receiver, password, message)
+    except mail.FAULTS as error:
+        raise NotTold(f"{receiver.smtp.host}: {type(error).__name__} {error}") from None
