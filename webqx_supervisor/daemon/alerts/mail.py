@@ -1,4 +1,4 @@
-"""Send a message by mail. Blocks: call it in a thread. Some 2 MB that only who wants mail pays for."""
+"""Send a message by mail, in a thread. Some 2 MB that only who wants mail pays for."""
 
 import smtplib
 import ssl
