@@ -19,6 +19,13 @@ def test_both_ways_to_see_a_process_agree():
     assert theirs.cpu_seconds == pytest.approx(ours.cpu_seconds, abs=0.1)
 
 
+@linux
+def test_both_ways_count_the_same_descriptors():
+    assert procfs.descriptors(os.getpid()) == portable.descriptors(os.getpid())
+    assert portable.descriptors(2**22 + 1) is None
+    assert procfs.descriptors(2**22 + 1) is None
+
+
 def test_a_start_time_stays_the_same():
     first, second = portable.entry(os.getpid()), portable.entry(os.getpid())
     assert first.start_time == second.start_time
