@@ -193,6 +193,8 @@ def test_prometheus_scrapes_it_and_answers_every_question_of_the_dashboard(proje
         return found and float(found[0]["value"][1]) == 3
 
     helpers.until(seen, seconds=60)
+    # A rate takes two looks.
+    helpers.until(lambda: query(prometheus, "rate(webqx_requests_total[1m])"), seconds=60)
     assert httpx.get(f"http://127.0.0.1:{project.listen + 3}/metrics").status_code == 401
     names = {"$job": ".*", "$service": ".*", "$__rate_interval": "1m"}
     answered = 0
