@@ -1,5 +1,6 @@
 """What workers find in their environment: exactly what the file says now, and secrets unseen."""
 
+import contextlib
 import json
 import os
 import signal
@@ -8,6 +9,8 @@ import helpers
 import psutil
 import pytest
 from project import PYTHON
+
+from webqx_supervisor.core.notify import LONGEST_STATUS
 
 pytestmark = pytest.mark.timeout(120)
 SLEEP = "sleep 1000"
@@ -42,6 +45,15 @@ def on_disk_and_in_answers(project):
     said = [project.cli(*verb, "--json") for verb in verbs[:-1]]
     said += [project.run(*verb).stdout for verb in verbs]
     return "\n".join([*(path.read_bytes().decode(errors="replace") for path in files), *said])
+
+
+def command_lines():
+    """Return those of the machine, where others come and go meanwhile."""
+    words = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            words += process.cmdline()
+    return " ".join(words)
 
 
 ALL_FOUR = {
@@ -176,7 +188,33 @@ def test_a_secret_reaches_the_worker_and_is_nowhere_else(project):
     everything = on_disk_and_in_answers(project)
     assert LONG not in everything
     assert str(path) in everything  # the place may be known
-    assert LONG not in " ".join(" ".join(each.cmdline()) for each in psutil.process_iter())
+    assert LONG not in command_lines()
+
+
+def test_what_a_worker_says_of_itself_is_shown_without_its_secret(project):
+    secret(project, f"{LONG}\n")
+    padding = "x" * (LONGEST_STATUS - len(LONG) // 2)  # the end of what is kept cuts it in two
+    script = project.folder / "says.py"
+    script.write_text(
+        "import os, socket, time\n"
+        "address = os.environ['NOTIFY_SOCKET'].replace('@', '\\0', 1)\n"
+        "said = f\"STATUS=as {os.environ['DB']} {os.environ['PADDING']}{os.environ['DB']}\"\n"
+        "with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifier:\n"
+        "    notifier.sendto(f'{said}\\nREADY=1'.encode(), address)\n"
+        "    time.sleep(1000)\n"
+    )
+    write(
+        project,
+        'secrets = { DB = "file:db" }',
+        f'env = {{ PADDING = "{padding[: -len("as *** ")]}" }}',
+        'ready = "notify"',
+        command=f"{PYTHON} {script}",
+    ).cli("start")
+    assert project.workers()[0]["status_text"].startswith("as *** xxx")
+    os.kill(daemon(project), signal.SIGKILL)  # it is remembered, too
+    helpers.until(lambda: project.run("status").returncode == 0)
+    assert 'says "as *** xxx' in project.run("status").stdout
+    assert LONG[:8] not in on_disk_and_in_answers(project)
 
 
 def test_a_rotated_secret_is_read_at_the_next_reload(project):
@@ -289,3 +327,26 @@ def test_the_chosen_environment_may_say_what_is_a_secret_elsewhere(project):
         project, 'secrets = { DB = "file:gone" }', '[services.api.env.development]\nDB = "dev"'
     ).cli("start", "--env", "development")
     assert environ(project)["DB"] == "dev"
+
+
+def test_where_an_environment_fits_one_service_alone_the_other_goes_on_as_it_was(project):
+    text = "\n".join(
+        f"[services.{name}]\ncommand = \"sh -c 'test $MODE = {mode} && exec sleep 1000'\"\n"
+        f'ready = {{ command = "true" }}\nenv.MODE = "plain"\n[services.{name}.env.production]\n'
+        'MODE = "production"'
+        for name, mode in (("good", "$MODE"), ("old", "plain"))
+    )
+    project.write(text).cli("start")
+    (kept,) = project.pids("old")
+    said = project.cli("apply", "--env", "production", code=1)
+    assert "good: reloaded" in said
+    assert "old: reloaded" not in said
+    assert "old could not be changed" in said
+    before = daemon(project)
+    os.kill(before, signal.SIGKILL)
+    helpers.until(lambda: project.run("status").returncode == 0)
+    assert project.pids("old") == [kept]
+    os.kill(kept, signal.SIGKILL)  # and what replaces it is as it was
+    helpers.until(lambda: project.pids("old") not in ([kept], [None]))
+    project.all_running(1, "old")
+    assert project.status()["daemon"]["environment"] == "production"

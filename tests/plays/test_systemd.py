@@ -142,7 +142,7 @@ def test_the_next_daemon_supervises_and_the_store_does_not_grow(unit, project):
     assert stays in project.pids()
     project.cli("reload")
     assert stays not in project.pids()
-    helpers.until(lambda: unit.shows("NFileDescriptorStore") == stored == "7")  # as the page counts
+    helpers.until(lambda: unit.shows("NFileDescriptorStore") == stored == "8")  # as the page counts
     assert httpx.get(project.url).status_code == 200
 
 

@@ -1,7 +1,7 @@
 """All services of one services.toml: find them by name, and make what runs match the file."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import trio
@@ -180,7 +180,7 @@ class Services:
         return failures
 
     async def apply(self, new: Config) -> tuple[tuple[reconcile.Change, ...], list[Failure]]:
-        """Make what runs match `new`; touch nothing that did not change.
+        """Make what runs match `new`; touch nothing that did not change. Return what was done.
 
         A service that cannot be reloaded keeps its old definition and its old workers.
         """
@@ -211,7 +211,8 @@ class Services:
             ),
         )
         others = [each for each in self.all() if each.service.name not in kept and not each.stopped]
-        return changes, unreloaded + await self.settle(others)
+        done = (each for each in changes if not _is_reload_of(each, kept))
+        return tuple(done), unreloaded + await self.settle(others)
 
     async def _change(
         self,
@@ -293,3 +294,7 @@ class Services:
         supervisor.close()
         del self._supervisors[supervisor.service.name]
         self._resources.registry.changed()
+
+
+def _is_reload_of(change: reconcile.Change, names: Collection[str]) -> bool:
+    return isinstance(change, reconcile.Reloaded) and change.service in names

@@ -60,6 +60,8 @@ class Voice:
         """Called when that is to be remembered."""
         self.remark: Callable[[str], None] = _nobody
         """Takes in what is worth an event."""
+        self.mask: Callable[[bytes], bytes] = bytes
+        """Takes secrets out of what it says."""
         self._notify = notify
         self._pipe = pipe
         self._channel = channel
@@ -206,7 +208,7 @@ class Voice:
     def _hear(self, datagram: Datagram) -> None:
         try:
             if self._counts(datagram.sender):
-                self.take(parse(datagram.text))
+                self.take(parse(self.mask(datagram.text)))
         finally:
             for fd in datagram.fds:  # BARRIER=1 waits for that
                 os.close(fd)

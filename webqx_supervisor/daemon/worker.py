@@ -105,6 +105,7 @@ class Worker(Place):
             self._resources.save()
         started = self.started
         started.voice.on_told = self._resources.save
+        started.voice.mask = partial(self._resources.secrets.masked_lines, self.service.name)
         started.voice.remark = lambda text: self._tell("notified", text, started.process.pid)
         async with trio.open_nursery() as listening:
             listening.start_soon(started.voice.listen)

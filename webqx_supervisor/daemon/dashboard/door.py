@@ -2,10 +2,9 @@
 
 import os
 import socket
-import ssl
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -19,6 +18,9 @@ from webqx_supervisor.daemon.race import either
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.model.config import Dashboard
 from webqx_supervisor.model.errors import WebqxError
+
+if TYPE_CHECKING:
+    import ssl
 
 STORED = "dashboard"
 """What the listening socket is called in the fd store: an open page finds the next daemon."""
@@ -142,9 +144,11 @@ class Door:
             self._kept = None
 
 
-def _tls(wanted: Dashboard) -> ssl.SSLContext | None:
+def _tls(wanted: Dashboard) -> "ssl.SSLContext | None":
     if not wanted.certificate:
         return None
+    import ssl  # noqa: PLC0415 - OpenSSL is loaded for who speaks TLS alone
+
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(wanted.certificate, wanted.key or None)
     return context
