@@ -89,6 +89,16 @@ class Supervisor:
         return any(w.state is WorkerState.RUNNING and w.healthy for w in self.everyone)
 
     @property
+    def well(self) -> bool:
+        """Whether it is as it is to be: it serves, is not asked to, or its work is done."""
+        workers = self.workers.values()
+        if self.state == WorkerState.EXITED:
+            return all(w.well for w in workers if w.state is WorkerState.EXITED)
+        waits = self.service.schedule.cron and self.state == WorkerState.STOPPED
+        unasked = self.stopped or self.asleep or not self.wanted
+        return bool(waits) or (unasked and not self.workers) or self.state == WorkerState.RUNNING
+
+    @property
     def reason(self) -> str:
         """Why it is not up, as far as one reason tells it."""
         reasons = (worker.reason for worker in self.workers.values() if worker.reason)
