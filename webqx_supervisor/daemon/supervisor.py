@@ -83,7 +83,12 @@ class Supervisor:
 
     @property
     def up(self) -> bool | None:
-        """Whether a worker serves; None where none is asked to: stopped by hand, or a task."""
+        """Whether requests find a worker, one that they wake if it sleeps.
+
+        None where nobody asks it to run: stopped by hand, or a task.
+        """
+        if self.asleep:
+            return True
         if self.stopped or not self.wanted or self.service.kind is Kind.TASK:
             return None
         return any(w.state is WorkerState.RUNNING and w.healthy for w in self.everyone)
