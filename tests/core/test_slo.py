@@ -30,6 +30,15 @@ def test_availability_by_the_time_that_it_was_to_be_up():
     assert standing.alarm == ""
 
 
+def test_the_first_seconds_of_a_service_wake_nobody_up():
+    (standing,) = standings(Slo(availability=0.999), lambda _: Tally(up_s=5.0, due_s=20.0))
+    assert standing.reached == 0.25
+    assert standing.burn[0] == (HOUR, pytest.approx(15 / 3600 / 0.001))
+    assert standing.alarm == ""
+    (standing,) = standings(Slo(availability=0.999), lambda _: Tally(up_s=5.0, due_s=65.0))
+    assert standing.alarm, "a minute of an hour is"
+
+
 def test_errors_by_the_requests_that_failed():
     month = Tally(WINDOW, WINDOW, requests=10_000, errors=20)
     (standing,) = standings(Slo(errors=0.001), past({WINDOW: month}))

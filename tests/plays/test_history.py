@@ -35,6 +35,16 @@ def test_requests_are_remembered_over_a_killed_daemon_and_judged(project):
     assert [each["reached"] for each in row["objectives"]][1] == 1.0
 
 
+def test_the_past_is_that_of_one_service(project):
+    project.write(
+        "".join(f'[services.{name}]\ncommand = "sleep 600"\ngroup = "all"\n' for name in "ab")
+    ).cli("start")
+    transport = httpx.HTTPTransport(uds=str(project.status_socket()))
+    with httpx.Client(transport=transport, base_url="http://x") as client:
+        for word, status in (("a", 200), ("all", 400), ("c", 404), ("a&seconds=-1", 400)):
+            assert client.get(f"/history?service={word}").status_code == status
+
+
 @pytest.mark.parametrize(
     ("slo", "said"),
     [

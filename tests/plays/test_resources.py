@@ -81,6 +81,29 @@ def test_a_worker_runs_as_another_user_and_writes_its_log(project):
     assert f"nobody {nobody}" in helpers.until(lambda: project.cli("logs", "api"))
 
 
+@root
+def test_exec_is_whoever_the_worker_is(project):
+    project.write(
+        '[services.api]\ncommand = "sleep 600"\ncwd = "/"\nuser = "nobody:daemon"\n'
+        'private_tmp = true\nno_new_privileges = true\nresources = { umask = "027" }\n'
+    ).cli("start")
+    show = "id -u; id -g; umask; echo $HOME $USER; grep NoNewPrivs /proc/self/status; touch /tmp/m"
+    told = ["65534", "1", "0027", "/nonexistent nobody", "NoNewPrivs:\t1"]
+    assert project.cli("exec", "api", "--", "sh", "-c", show).splitlines() == told
+    assert list((project.state_dir() / "private").glob("*/tmp/m")), "it has the worker's /tmp"
+    process = project.popen("exec", "api", "--", "sleep", "600")
+    try:
+        helpers.until(lambda: status_of(process.pid)["Name"] == "sleep")
+        assert os.fstat(process.stdout.fileno()).st_uid == 0, "what it writes to stays ours"
+    finally:
+        process.kill()
+        process.communicate()
+    project.cli("stop", "api")
+    show = "rm -f /tmp/none; " + show.partition("; touch")[0]
+    assert project.cli("exec", "api", "--", "sh", "-c", show).splitlines() == told
+    assert "HOME=/nonexistent\n" in project.cli("env", "api")
+
+
 def test_an_unknown_user_is_found_by_the_check(project):
     project.write('[services.api]\ncommand = "true"\nuser = "nobdy"\n')
     told = project.cli("check", code=78)

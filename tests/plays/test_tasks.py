@@ -1,5 +1,6 @@
 """Programs that end by themselves: what is started again, what is waited for, what comes first."""
 
+import json
 import os
 import re
 import signal
@@ -179,3 +180,34 @@ overlap = "queue"
     assert runs.read_text() == "b\n"
     gate.write_text("go\n")
     helpers.until(lambda: runs.read_text() == "b\ne\nb\n")
+
+
+def test_what_has_no_need_to_run_is_well_and_what_failed_is_not(project):
+    project.write(f"""
+[services.done]
+command = "sh -c 'exit 0'"
+kind = "task"
+[services.failed]
+command = "sh -c 'exit 3'"
+kind = "task"
+[services.job]
+command = "true"
+schedule = "0 0 1 1 *"
+kind = "task"
+[services.lazy]
+command = "sleep 600"
+profiles = ["never"]
+[services.halted]
+command = "sleep 600"
+[services.asleep]
+command = "sleep 600"
+port = {project.port}
+listen = {project.listen}
+instances = 0
+autoscale = {{ min = 0, max = 1 }}
+""").cli("start", code=1)
+    project.cli("stop", "halted")
+    services = project.status()["services"]
+    assert [each["name"] for each in services if not each["well"]] == ["failed"]
+    (row,) = json.loads(project.cli("ps", "--json"))["daemons"]
+    assert (row["up"], row["total"]) == (3, 5), "failed and halted are not up, lazy does not count"

@@ -103,7 +103,7 @@ def test_keys_reload_scale_stop_and_start(project, terminal):
     screen.until("q quit")
     assert len(project.pids()) == 3
     screen.press("s", "y")
-    screen.until("STOPPED", "1 not well")
+    screen.until("STOPPED", "stop api: done", "all well")  # as somebody wanted
     screen.press("s")
     screen.until("start api: done", "all well")
 

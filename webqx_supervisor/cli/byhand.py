@@ -11,6 +11,7 @@ import click
 from webqx_supervisor.cli import render, suggest
 from webqx_supervisor.cli.options import call, file_option, json_option
 from webqx_supervisor.model.errors import WebqxError
+from webqx_supervisor.process import enter
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -67,7 +68,7 @@ def env(worker: str, show: bool, file: Path, as_json: bool) -> None:
 )
 @file_option
 def exec(worker: str, command: tuple[str, ...], file: Path) -> None:  # noqa: A001 - the verb's name
-    """Run a command in this terminal, in the folder and with the environment of a worker.
+    """Run a command in this terminal: in the folder, with the environment, as the user of a worker.
 
     The exit code is the command's.
     """
@@ -79,14 +80,20 @@ def exec(worker: str, command: tuple[str, ...], file: Path) -> None:  # noqa: A0
         raise click.UsageError("Missing argument 'COMMAND'.")
     place = call(file, "GET", f"/exec?{urlencode({'worker': worker})}")
     of_here = {name: os.environ[name] for name in OF_THIS_TERMINAL if name in os.environ}
-    _become(command, place["cwd"], place["env"] | of_here)
+    _become(command, place["cwd"], place["env"] | of_here, place["entry"])
 
 
-def _become(command: tuple[str, ...], cwd: str, env: dict[str, Any]) -> NoReturn:
+def _become(
+    command: tuple[str, ...], cwd: str, env: dict[str, Any], entry: dict[str, Any]
+) -> NoReturn:
     try:
         os.chdir(cwd)
     except OSError as error:
         raise WebqxError(f"cannot go to {cwd}: {error.strerror}") from None
+    try:
+        enter.take_on(entry)
+    except enter.Refused as error:
+        raise WebqxError(str(error)) from None
     for number in (signals.SIGPIPE, signals.SIGXFSZ):  # which Python ignores, and exec would keep
         signals.signal(number, signals.SIG_DFL)
     try:

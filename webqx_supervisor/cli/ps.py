@@ -10,6 +10,7 @@ from webqx_supervisor.cli.options import json_option
 from webqx_supervisor.config import known
 from webqx_supervisor.config.known import Known
 from webqx_supervisor.control.client import Client
+from webqx_supervisor.core.lifecycle import ASLEEP
 from webqx_supervisor.model.errors import WebqxError
 
 PATIENCE = 5.0
@@ -46,9 +47,8 @@ def _row(daemon: Known) -> dict[str, Any]:
 
 
 def _is_up(service: Mapping[str, Any]) -> bool:
-    """Say whether a service is as it should be: it serves, or has ended with success."""
-    codes = {worker.get("exit_code") for worker in service["workers"]}
-    return service["state"] == "RUNNING" or (service["state"] == "EXITED" and codes == {0})
+    """Say whether a service is as it should be, and nobody has stopped it."""
+    return bool(service.get("well", True) and (service["workers"] or service["state"] == ASLEEP))
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -198,7 +198,7 @@ def _ended(row: Mapping[str, Any]) -> str:
     """Return `EXITED 0`; with several workers, all their codes."""
     codes = {worker.get("exit_code") for worker in row["workers"]}
     known = sorted(code for code in codes if code is not None)
-    word = "EXITED" if codes == {0} else _state("EXITED")
+    word = "EXITED" if row.get("well", codes == {0}) else _state("EXITED")
     return " ".join([word, *map(str, known)])
 
 

@@ -35,6 +35,15 @@ class Standing:
     """Why somebody should be woken up; "" for no reason."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    """A share that was bad; None while nothing is known."""
+
+    of_the_known: float | None
+    of_the_span: float
+    """The same if what is not known was good."""
+
+
 Past = Callable[[float], Tally]
 """Returns what the last so many s were."""
 
@@ -42,19 +51,19 @@ Past = Callable[[float], Tally]
 def standings(slo: Slo, past: Past) -> Iterator[Standing]:
     """Yield how each objective that was asked for stands."""
     if slo.availability:
-        yield _standing("availability", slo.availability, slo.window, lambda s: _down(past(s)))
+        yield _standing("availability", slo.availability, slo.window, lambda s: _down(past(s), s))
     if slo.errors:
         yield _standing("errors", 1 - slo.errors, slo.window, lambda s: _failed(past(s)))
 
 
 def _standing(
-    objective: str, target: float, window: float, bad: Callable[[float], float | None]
+    objective: str, target: float, window: float, bad: Callable[[float], _Bad]
 ) -> Standing:
     allowed = 1 - target
-    share = bad(window)
+    share = bad(window).of_the_known
 
     def burn(span: float) -> float:
-        return (bad(span) or 0.0) / allowed
+        return bad(span).of_the_span / allowed
 
     alarm = next(
         (
@@ -74,9 +83,12 @@ def _standing(
     )
 
 
-def _down(tally: Tally) -> float | None:
-    return 1 - tally.up_s / tally.due_s if tally.due_s else None
+def _down(tally: Tally, span: float) -> _Bad:
+    down = max(tally.due_s - tally.up_s, 0.0)
+    # The first seconds of a service are all that is known of its hour: no reason to wake anybody.
+    return _Bad(down / tally.due_s if tally.due_s else None, down / max(span, tally.due_s))
 
 
-def _failed(tally: Tally) -> float | None:
-    return tally.errors / tally.requests if tally.requests else None
+def _failed(tally: Tally) -> _Bad:
+    share = tally.errors / tally.requests if tally.requests else None
+    return _Bad(share, share or 0.0)

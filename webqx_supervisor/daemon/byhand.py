@@ -13,13 +13,16 @@ from webqx_supervisor.core.masking import masked
 from webqx_supervisor.daemon.environment import environment
 from webqx_supervisor.daemon.evidence import ASKED
 from webqx_supervisor.daemon.launch import Started
+from webqx_supervisor.daemon.means import identity
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.daemon.worker import Worker
+from webqx_supervisor.model.codec import to_plain
 from webqx_supervisor.model.errors import NoProcess, NoSuchService, UsageError
 from webqx_supervisor.model.exits import signal_name, signal_number
 from webqx_supervisor.process import table, tree
+from webqx_supervisor.process.spawn import Entry
 
 _SIGNALS = [signal_name(number) for number in range(1, 32)]
 
@@ -37,6 +40,8 @@ class Place:
     env: dict[str, str]
     secrets: frozenset[str]
     """The names of what is never shown."""
+    entry: Entry
+    """What a process takes on to be there."""
 
 
 class ByHand:
@@ -87,7 +92,7 @@ class ByHand:
     async def _exec(self, call: Call) -> Reply:
         place = await self._place(call.query.get("worker", ""))
         env = {key: value for key, value in place.env.items() if key not in _OF_THE_PROCESS}
-        return Reply(_row(place, env))
+        return Reply(_row(place, env) | {"entry": to_plain(place.entry)})
 
     def _processes(self, word: str) -> list[tuple[Worker, Started]]:
         """Return the workers that a word means, and their processes.
@@ -127,7 +132,8 @@ class ByHand:
         if env is None:
             env = await self._would_have(supervisor, instance)
         secret = frozenset(name for name, _ in service.secrets)
-        return Place(name, instance, service.cwd, env, secret)
+        entry = self._services.guest(service, supervisor.workers.get(instance))
+        return Place(name, instance, service.cwd, env, secret, entry)
 
     async def _would_have(self, supervisor: Supervisor, instance: int) -> dict[str, str]:
         """Return the environment that the worker is started with. Raises CannotStart."""
@@ -136,7 +142,8 @@ class ByHand:
         read = await self._services.secrets(service)
         env = environment(service, instance, worker.port if worker else port, "", read)
         del env[tree.COOKIE_VARIABLE]
-        return env
+        _, of_user = identity(service)
+        return {**env, **of_user}
 
 
 def _seen(worker: Worker | None) -> dict[str, str] | None:

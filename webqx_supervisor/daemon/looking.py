@@ -154,7 +154,7 @@ class Looking:
         return Reply({"services": rows})
 
     async def _history(self, call: Call) -> Reply:
-        (supervisor,) = self._services.named([call.query.get("service", "")])
+        supervisor = self._services.one(call.query.get("service", ""))
         seconds = _number(call, "seconds", 3600)
         points = await self._views.record.points(supervisor.service.name, seconds)
         return Reply({"points": to_plain(points)})

@@ -54,7 +54,7 @@ async def provide(
 ) -> Means:
     """Make ready what `service` says for the process with this cookie. Raises CannotStart."""
     quota, privileges = service.quota, service.privileges
-    user, env = _identity(service)
+    user, env = identity(service)
     tmp = _make_tmp(private / cookie) if privileges.private_tmp else ""
     cgroup = ""
     try:
@@ -123,7 +123,7 @@ def _ioprio(text: str) -> int | None:
     return _IO_CLASSES[kind] << _IO_CLASS_SHIFT | int(level or 0)
 
 
-def _identity(service: Service) -> tuple[Account | None, dict[str, str]]:
+def identity(service: Service) -> tuple[Account | None, dict[str, str]]:
     """Return whom it becomes, and what login(1) would tell it of that; `env` has the last word."""
     if not service.privileges.user:
         return None, {}
@@ -135,6 +135,21 @@ def _identity(service: Service) -> tuple[Account | None, dict[str, str]]:
     said = dict(service.env)
     env = {name: value for name, value in told.items() if value and name not in said}
     return found, env
+
+
+def of_a_guest(service: Service, cookie: str, private: Path) -> Entry:
+    """Return what makes another process the equal of the worker with this cookie: rights alone.
+
+    Its limits are the worker's own. Raises CannotStart.
+    """
+    user, _ = identity(service)
+    tmp = private / cookie
+    return Entry(
+        tmp=str(tmp) if cookie and os.access(tmp, os.F_OK) else "",
+        umask=service.quota.umask,
+        account=user,
+        no_new_privileges=service.privileges.no_new_privileges,
+    )
 
 
 def _make_tmp(folder: Path) -> str:

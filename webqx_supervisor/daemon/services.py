@@ -9,6 +9,7 @@ import trio
 from webqx_supervisor.core import ports, reconcile, selection
 from webqx_supervisor.core.order import followers, forerunners
 from webqx_supervisor.core.sides import Sides
+from webqx_supervisor.daemon import means
 from webqx_supervisor.daemon.attendance import Attendance
 from webqx_supervisor.daemon.dependencies import Dependencies
 from webqx_supervisor.daemon.inorder import in_order, restart_in_order
@@ -21,6 +22,7 @@ from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.errors import NotReady
 from webqx_supervisor.model.service import Service
 from webqx_supervisor.process.identity import Identity
+from webqx_supervisor.process.spawn import Entry
 from webqx_supervisor.process.terminal import Terminal
 
 log = logging.getLogger(__name__)
@@ -115,6 +117,12 @@ class Services:
     async def secrets(self, service: Service) -> dict[str, str]:
         """Return the secrets of a service as they are now. Raises CannotStart."""
         return await self._resources.secrets.read(service)
+
+    def guest(self, service: Service, worker: Worker | None) -> Entry:
+        """Return what a process takes on to be beside a worker. Raises CannotStart."""
+        started = worker.started if worker else None
+        cookie = started.cookie if started else ""
+        return means.of_a_guest(service, cookie, self._resources.private)
 
     def terminal(self, worker: Worker) -> Terminal | None:
         """Return the terminal of a worker's process, if it has one."""

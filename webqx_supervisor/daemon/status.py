@@ -155,6 +155,7 @@ class Survey:
             inactive=supervisor.stopped and not self._services.wants(supervisor.service),
             autoscale=self._notes.autoscale(supervisor),
             latest=self._notes.latest().get(name),
+            well=supervisor.well,
         )
 
     def _worker(

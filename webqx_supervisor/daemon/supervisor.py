@@ -83,10 +83,25 @@ class Supervisor:
 
     @property
     def up(self) -> bool | None:
-        """Whether a worker serves; None where none is asked to: stopped by hand, or a task."""
+        """Whether requests find a worker, one that they wake if it sleeps.
+
+        None where nobody asks it to run: stopped by hand, or a task.
+        """
+        if self.asleep:
+            return True
         if self.stopped or not self.wanted or self.service.kind is Kind.TASK:
             return None
         return any(w.state is WorkerState.RUNNING and w.healthy for w in self.everyone)
+
+    @property
+    def well(self) -> bool:
+        """Whether it is as it is to be: it serves, is not asked to, or its work is done."""
+        workers = self.workers.values()
+        if self.state == WorkerState.EXITED:
+            return all(w.well for w in workers if w.state is WorkerState.EXITED)
+        waits = self.service.schedule.cron and self.state == WorkerState.STOPPED
+        unasked = self.stopped or self.asleep or not self.wanted
+        return bool(waits) or (unasked and not self.workers) or self.state == WorkerState.RUNNING
 
     @property
     def reason(self) -> str:

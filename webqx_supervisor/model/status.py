@@ -84,6 +84,8 @@ class ServiceStatus:
     autoscale: AutoscaleStatus | None = None
     latest: Point | None = None
     """What it did in the last 10 s; None before that is known."""
+    well: bool = True
+    """It is as it is to be, which may be down: stopped by hand, asleep, done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import termios
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -41,6 +41,8 @@ def main(arguments: list[str]) -> None:
     try:
         if settings["terminal"]:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        if settings["account"] is not None:
+            hand_over_outputs(**settings["account"])
         take_on(settings)
         _place(wanted, lowest)
         become(command, _environment(settings))
@@ -137,21 +139,38 @@ def run_on(cpus: set[int]) -> None:
         raise Refused(f"cpus: CPU {absent} is not among those that the daemon has: {there}")
 
 
-def become_user(name: str, uid: int, gid: int, groups: list[int], **_: str) -> None:
-    """Give up the rights of whoever started this, for good."""
-    if os.geteuid() == uid and os.getegid() == gid and os.geteuid() != 0:
+def hand_over_outputs(name: str, uid: int, gid: int, **_: object) -> None:
+    """Have the user own the pipes of the output: they may be opened anew, as /dev/stdout."""
+    if _is_already(uid, gid):
         return
-    try:
-        for output in (1, 2):  # the pipe may be opened anew, as /dev/stdout
+    with _refusal_to_become(name):
+        for output in (1, 2):
             os.fchown(output, uid, -1)
+
+
+def become_user(name: str, uid: int, gid: int, groups: Sequence[int], **_: str) -> None:
+    """Give up the rights of whoever started this, for good."""
+    if _is_already(uid, gid):
+        return
+    with _refusal_to_become(name):
         os.setgroups(groups)
         os.setresgid(gid, gid, gid) if hasattr(os, "setresgid") else os.setgid(gid)
         os.setresuid(uid, uid, uid) if hasattr(os, "setresuid") else os.setuid(uid)
-    except PermissionError:
-        raise Refused(f"the daemon runs as {_own_name()} and cannot become {name}") from None
     cwd = os.getcwd()  # noqa: PTH109 - pathlib is time of every start
     with _refusal(f"the folder {cwd} may not be entered by {name}"):
         os.chdir(".")
+
+
+def _is_already(uid: int, gid: int) -> bool:
+    return os.geteuid() == uid and os.getegid() == gid and os.geteuid() != 0
+
+
+@contextmanager
+def _refusal_to_become(name: str) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError:
+        raise Refused(f"the daemon runs as {_own_name()} and cannot become {name}") from None
 
 
 def hide_tmp(folder: str) -> None:

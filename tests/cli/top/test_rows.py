@@ -90,3 +90,10 @@ ROWS = Rates().look(
 )
 def test_a_filter_shows_what_it_finds_under_its_service(pattern, expected):
     assert [row.name for row in matching(ROWS, pattern)] == expected
+
+
+def test_a_task_that_has_ended_is_as_well_as_the_daemon_says():
+    ended = worker(state="EXITED", pid=None, healthy=False)
+    for well in (True, False):
+        rows = Rates().look([service(ended, state="EXITED") | {"well": well}], 0.0)
+        assert [row.well for row in rows] == [well, well]

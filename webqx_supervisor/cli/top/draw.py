@@ -117,10 +117,15 @@ def _fitting(width: int) -> tuple[dict[str, int], int]:
     return {title: needed for title, needed in WIDTHS.items() if title in chosen}, graph
 
 
+def _color(row: Row) -> str:
+    if row.state == "RUNNING" and not row.well:
+        return "yellow"
+    return "" if row.state == "EXITED" and row.well else COLORS.get(row.state, "")
+
+
 def _cells(row: Row) -> dict[str, Text]:
-    color = COLORS.get(row.state, "") if row.well or row.state != "RUNNING" else "yellow"
     return {
-        "STATE": Text(row.state, color),
+        "STATE": Text(row.state, _color(row)),
         "UP/PID": Text(row.detail),
         "RPS": Text("-" if row.rate is None else _number(row.rate)),
         "P99": Text(_time(row.p99), "yellow" if row.p99 and row.p99 >= SLOW else ""),

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-WELL = ("RUNNING", "ASLEEP", "EXITED")
-"""States in which a service is as it should be."""
 REMEMBERED = 120
 """So many rates are kept of each row, one for every look."""
 
@@ -97,7 +95,7 @@ def _service_row(service: Mapping[str, Any], rates: tuple[float, ...]) -> Row:
         service=service["name"],
         worker=False,
         state=service["state"],
-        well=service["state"] in WELL,
+        well=service.get("well", True),
         detail=f"{up}/{service['instances']}",
         cpu_percent=sum(worker["cpu_percent"] for worker in workers),
         rss_bytes=sum(worker["rss_bytes"] for worker in workers),
@@ -119,7 +117,7 @@ def _worker_row(
         service=service["name"],
         worker=True,
         state=worker["state"],
-        well=worker["state"] == "RUNNING" and worker["healthy"],
+        well=worker["healthy"] if worker["state"] == "RUNNING" else service.get("well", True),
         detail=str(worker["pid"] or worker.get("remote") or ""),
         cpu_percent=worker["cpu_percent"],
         rss_bytes=worker["rss_bytes"],

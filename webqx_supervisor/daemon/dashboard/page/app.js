@@ -2,7 +2,7 @@
 
 import { say } from "/dom.js";
 import { connect, follow } from "/live.js";
-import { good, overview } from "/overview.js";
+import { overview } from "/overview.js";
 import { service } from "/service.js";
 
 const main = document.getElementById("main");
@@ -21,7 +21,7 @@ function head({ status, connected }) {
   if (!status) return;
   say(document.getElementById("name"), status.daemon.name);
   document.title = `${status.daemon.name} · webqx-sv`;
-  const ill = status.services.filter((each) => !good(each.state)).map((each) => each.name);
+  const ill = status.services.filter((each) => !each.well).map((each) => each.name);
   say(document.getElementById("summary"), ill.length ? `${ill.join(", ")} not well` : "all well");
   document.getElementById("summary").classList.toggle("ill", ill.length > 0);
 }

@@ -38,8 +38,8 @@ class Row {
   show(service, points) {
     const latest = points.at(-1);
     const up = service.workers.filter((worker) => worker.state === "RUNNING" && worker.healthy).length;
-    put(this.cells[1], badge(service.state));
-    put(this.cells[2], dots(service.workers), ` ${up}/${service.instances}`);
+    put(this.cells[1], badge(service.state, service.well));
+    put(this.cells[2], dots(service.workers, service.well), ` ${up}/${service.instances}`);
     say(this.cells[3], latest?.rate === null || !latest ? "–" : count(latest.rate));
     say(this.cells[4], milliseconds(latest?.p99));
     say(this.cells[5], latest?.errors === null || !latest ? "–" : count(latest.errors));
@@ -48,7 +48,7 @@ class Row {
     say(this.cells[7], percent(latest?.cpu ?? 0));
     say(this.cells[8], bytes(latest?.memory ?? 0));
     this.cells[9].replaceChildren(spark(points.slice(-180).map((each) => each.rate ?? 0)));
-    this.element.className = good(service.state) ? "" : "ill";
+    this.element.className = service.well ? "" : "ill";
   }
 }
 
@@ -57,17 +57,15 @@ export function badge(state, well = true) {
   return el("span", { class: `state ${colour(state, well)}` }, state);
 }
 
-export const good = (state) => ["RUNNING", "STOPPED", "EXITED", "ASLEEP"].includes(state);
-
 function colour(state, well) {
   if (state === "RUNNING") return well ? "green" : "yellow";
-  if (state === "FATAL" || state === "UNHEALTHY") return "red";
+  if (state === "FATAL" || state === "UNHEALTHY" || (state === "EXITED" && !well)) return "red";
   return ["STOPPED", "EXITED", "ASLEEP"].includes(state) ? "grey" : "yellow";
 }
 
-function dots(workers) {
+function dots(workers, wellInAll) {
   return workers.map((worker) => {
     const title = `${worker.instance}: ${worker.state}${worker.reason ? `, ${worker.reason}` : ""}`;
-    return el("span", { class: `dot ${colour(worker.state, worker.healthy)}`, title, role: "img", "aria-label": title });
+    return el("span", { class: `dot ${colour(worker.state, worker.state === "RUNNING" ? worker.healthy : wellInAll)}`, title, role: "img", "aria-label": title });
   });
 }

@@ -110,21 +110,21 @@ class View {
     }
     this.wantedNow = service.instances;
     this.stopped = service.state === "STOPPED";
-    put(this.state, badge(service.state));
+    put(this.state, badge(service.state, service.well));
     say(this.wanted, String(service.instances));
     say(this.toggle, this.stopped ? "Start" : "Stop");
     say(this.reason, service.workers.map((worker) => worker.reason).find(Boolean) ?? "");
-    put(this.body, service.workers.map((worker) => this.row(worker)));
+    put(this.body, service.workers.map((worker) => this.row(worker, service.well)));
     this.draw(points.get(this.name) ?? []);
     if (this.tab === "Events") this.events(events);
     const deaths = events.filter((each) => each.service === this.name && each.kind === "exited").length;
     if (this.tab === "Deaths" && deaths !== this.deathsSeen) this.deaths(deaths);
   }
 
-  row(worker) {
-    const well = worker.state === "RUNNING" && worker.healthy;
+  row(worker, wellInAll) {
+    const well = worker.state === "RUNNING" ? worker.healthy : wellInAll;
     const name = `${this.name}:${worker.instance}`;
-    const cells = [name, badge(worker.state, worker.healthy), worker.pid ?? "–", worker.port ?? worker.remote ?? "–", worker.pid ? duration(worker.uptime_s) : "–", worker.restarts, percent(worker.cpu_percent), bytes(worker.rss_bytes), worker.in_flight, worker.requests, [worker.reason, worker.status_text].filter(Boolean).join("; ")];
+    const cells = [name, badge(worker.state, well), worker.pid ?? "–", worker.port ?? worker.remote ?? "–", worker.pid ? duration(worker.uptime_s) : "–", worker.restarts, percent(worker.cpu_percent), bytes(worker.rss_bytes), worker.in_flight, worker.requests, [worker.reason, worker.status_text].filter(Boolean).join("; ")];
     return el("tr", { class: well ? "" : "ill", "data-worker": name }, cells.map((cell, at) => el("td", { "data-title": TITLES[at] }, typeof cell === "object" ? cell : String(cell))));
   }
 
