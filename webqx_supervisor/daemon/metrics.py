@@ -11,7 +11,7 @@ from webqx_supervisor.daemon.counters import Counters
 from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.status import Survey
 from webqx_supervisor.model.status import Status
-from webqx_supervisor.process import usage
+from webqx_supervisor.process import table, usage
 
 
 class Metrics:
@@ -71,5 +71,5 @@ def _processes(status: Status) -> dict[int, Process]:
     for pid in pids:
         used = usage.sample(pid)
         if used is not None:
-            found[pid] = Process(used.cpu_seconds, used.rss_bytes, usage.descriptors(pid))
+            found[pid] = Process(used.cpu_seconds, used.rss_bytes, table.descriptors(pid))
     return found

@@ -35,6 +35,14 @@ def entries() -> Iterator[Entry]:
             yield _read(process)
 
 
+def descriptors(pid: int) -> int | None:
+    """Return how many descriptors a process has open; None when it is gone or another user's."""
+    try:
+        return psutil.Process(pid).num_fds()
+    except (psutil.Error, OSError):
+        return None
+
+
 def environment(pid: int) -> list[bytes]:
     """Return the `NAME=value` pairs that `pid` was executed with; empty where not readable."""
     try:

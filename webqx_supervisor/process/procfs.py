@@ -64,6 +64,14 @@ def entries() -> Iterator[Entry]:
             yield found
 
 
+def descriptors(pid: int) -> int | None:
+    """Return how many descriptors a process has open; None when it is gone or another user's."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - as above
+    except OSError:
+        return None
+
+
 def environment(pid: int) -> list[bytes]:
     """Return the `NAME=value` pairs that `pid` was executed with; empty where not readable."""
     try:

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import psutil
-
 from webqx_supervisor.process import cgroups, table
 from webqx_supervisor.process.table import Entry
 
@@ -83,11 +81,3 @@ def _pss(entry: Entry) -> int:
         return entry.rss_bytes
     kib = [int(line.split()[1]) for line in lines if line.startswith(("Pss:", "SwapPss:"))]
     return sum(kib) * 1024 if kib else entry.rss_bytes
-
-
-def descriptors(pid: int) -> int | None:
-    """Return how many descriptors a process has open; None when it is gone or another user's."""
-    try:
-        return psutil.Process(pid).num_fds()
-    except (psutil.Error, OSError):
-        return None

@@ -1,12 +1,10 @@
-"""Reach a receiver: HTTP, mail, or a command. httpx and smtplib are imported when first needed."""
+"""Reach a receiver: HTTP, mail, or a command. What that takes is imported when first needed."""
 
 import json
 import os
 import signal
 import subprocess
 from collections.abc import Mapping
-from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,6 +18,7 @@ from webqx_supervisor.model.alerts import Means, Receiver, Security, Smtp
 
 if TYPE_CHECKING:
     import smtplib
+    from email.message import EmailMessage
 
 TIME_LIMIT = 30.0
 """s for one attempt."""
@@ -143,7 +142,10 @@ def _connect(smtp: Smtp) -> "smtplib.SMTP":
     return server
 
 
-def _letter(receiver: Receiver, message: Message) -> EmailMessage:
+def _letter(receiver: Receiver, message: Message) -> "EmailMessage":
+    from email.message import EmailMessage  # noqa: PLC0415 - 1 MB that few need
+    from email.utils import formatdate, make_msgid  # noqa: PLC0415 - the same
+
     letter = EmailMessage()
     letter["Subject"] = message.title
     letter["From"] = receiver.smtp.sender

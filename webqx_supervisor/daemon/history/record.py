@@ -1,6 +1,7 @@
 """Write the past down, every 10 s, and answer what is asked of it."""
 
 import logging
+import math
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -105,13 +106,17 @@ class Record:
 
     async def _until_due(self) -> int:
         """Return the table whose next point is due, having seen each change until then."""
-        table = min(self._spans, key=lambda each: self._spans[each].at + each)
-        due = self._spans[table].at + table
-        while (left := due - self._clock()) > 0:
+        table = min(self._spans, key=self._due)
+        while (left := self._due(table) - self._clock()) > 0:
             with trio.move_on_after(left):
                 await self._registry.next_change()
             self._see()
         return table
+
+    def _due(self, table: int) -> float:
+        began = self._spans[table].at
+        # One that begins in the future is due: the clock was set back.
+        return began + table if began <= self._clock() else -math.inf
 
     def _see(self) -> None:
         states, now = self._sources.states(), trio.current_time()
