@@ -13,7 +13,7 @@ from typing import TypeVar
 import trio
 
 from webqx_supervisor.core.slo import Standing, standings
-from webqx_supervisor.core.traffic import Traffic
+from webqx_supervisor.core.traffic import Histogram, Traffic
 from webqx_supervisor.core.uptime import Uptime
 from webqx_supervisor.daemon.history.store import COARSE, FINE, KEPT, Store
 from webqx_supervisor.daemon.registry import Registry
@@ -194,7 +194,8 @@ class Record:
 def _point(name: str, gauge: Gauge, span: _Span, now: _Span, at: float) -> Point:
     before, after = span.traffic.get(name, Traffic()), now.traffic.get(name, Traffic())
     answered = [max(a - b, 0) for a, b in zip(after.answered, before.answered, strict=True)]
-    durations = after.durations - before.durations
+    quiet = after.durations == before.durations  # as most are, and then there is less to do
+    durations = Histogram() if quiet else after.durations - before.durations
     up_s, due_s = span.uptime.take(name)
     return Point(
         at=int(at),
