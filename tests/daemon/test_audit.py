@@ -51,6 +51,31 @@ async def test_without_a_policy_nothing_is_written(log, places):
     assert not places.audit.exists()
 
 
+async def test_without_a_policy_it_sleeps_and_with_one_it_wakes(log, places, autojump_clock):
+    class Steps(trio.abc.Instrument):
+        count = 0
+
+        def before_task_step(self, _):
+            self.count += 1
+
+    await log.begin(None)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(log.run)
+        await trio.sleep(2 * audit.TAKE_OVER)
+        steps = Steps()
+        trio.lowlevel.add_instrument(steps)
+        await trio.sleep(3600)
+        trio.lowlevel.remove_instrument(steps)
+        assert steps.count <= 2  # of this task
+        spool = places.logs / SPOOLS / "ab-000001.jsonl"
+        spool.parent.mkdir()
+        spool.write_text('{"kind":"access"}\n')
+        await log.follow(Audit())
+        while spool.exists():  # the clock stands still meanwhile: it is awake at once
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+
+
 async def test_what_cannot_be_written_is_held_and_what_is_too_much_counted(
     log, places, registry, monkeypatch
 ):

@@ -212,12 +212,12 @@ def test_one_that_closes_its_descriptor_has_failed_at_once(project):
 
 def test_a_command_that_fails_says_so_and_writes_nothing_to_the_log(project):
     more = """ready = { command = ["sh", "-c", "yes | head -c 100000; echo $NOTE >&2; exit 3"] }
-env = { NOTE = "no table yet" }
+env = { NOTE = "no \\u001b[2Jtable yet" }
 health = { start_timeout = "2s" }"""
     write(project, ["sh", "-c", "echo mine; sleep 1000"], more)
     start = project.popen("start")
     helpers.until(lambda: project.run("status").returncode == 0)
-    helpers.until(lambda: "exited 3: no table yet" in project.cli("events"))
+    helpers.until(lambda: "exited 3: no  [2Jtable yet" in project.cli("events"))
     assert [line.split()[-1] for line in project.cli("logs", "api").splitlines()][:1] == ["mine"]
     assert "\ny\n" not in project.cli("logs", "api")
     abandon(start)

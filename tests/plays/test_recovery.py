@@ -192,3 +192,35 @@ def test_sigterm_to_keeper_or_daemon_ends_all_in_good_order(project, who):
     assert client.failures == []
     helpers.until(lambda: not project.processes())
     project.cli("status", code=3)
+
+
+def test_hooks_and_probes_of_a_daemon_that_dies_do_not_run_on_beside_those_of_the_next(project):
+    project.write("""
+[services.hook]
+command = "sleep 1000"
+hooks = { before_start = "sh -c 'sleep 1001; exit 1'" }
+[services.probe]
+command = "sleep 1000"
+live = { command = "sh -c 'sleep 1002; exit 1'", interval = "100ms", timeout = "100s" }
+""")
+
+    def sleepers():
+        """Return the two that are waited for, once there are no others."""
+        found = []
+        for process in project.processes():
+            with contextlib.suppress(psutil.Error):
+                found.append((" ".join(process.cmdline()), process.pid))
+        probes = [pid for words, pid in found if words == "sleep 1002"]
+        hooks = [pid for words, pid in found if words == "sleep 1001"]
+        return hooks + probes if len(hooks) == len(probes) == 1 else []
+
+    start = project.popen("start")
+    try:
+        before = helpers.until(sleepers)
+        worker = project.pids("probe")
+        os.kill(project.status()["daemon"]["pid"], signal.SIGKILL)
+        helpers.until(lambda: (now := sleepers()) and not {*now} & {*before})
+        assert project.pids("probe") == worker
+    finally:
+        start.kill()
+        start.communicate()

@@ -1,6 +1,5 @@
 """The words of a complaint about services.toml, so that all of them sound alike."""
 
-import difflib
 from collections.abc import Iterable
 
 _LONGEST = 40
@@ -22,5 +21,7 @@ def found(value: object) -> str:
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """Return `; did you mean ...?` with the nearest candidate, or nothing where none is near."""
+    import difflib  # noqa: PLC0415 - for complaints alone
+
     near = difflib.get_close_matches(word, list(candidates), n=1)
     return f"; did you mean `{near[0]}`?" if near else ""

@@ -6,9 +6,10 @@ fields the first is the second.
 
 from datetime import UTC, datetime
 from types import MappingProxyType
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
-from cronsim import CronSim, CronSimError
+if TYPE_CHECKING:
+    from cronsim import CronSim
 
 NEVER = float("inf")
 
@@ -27,6 +28,8 @@ NICKNAMES = MappingProxyType(
 
 def problem(expression: str) -> str:
     """Return what is wrong with an expression; "" if it is right."""
+    from cronsim import CronSimError  # noqa: PLC0415 - 1 MB, for who has a schedule
+
     try:
         _from(expression, datetime(2000, 1, 1, tzinfo=UTC))
     except CronSimError as error:
@@ -39,6 +42,8 @@ def next_time(expression: str, zone: str, now: float) -> float:
 
     `expression` and `zone` have been checked.
     """
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - the same
+
     start = datetime.fromtimestamp(now, ZoneInfo(zone))
     for moment in _from(expression, start):
         if moment.timestamp() > now:  # in a doubled hour it may lie before
@@ -46,5 +51,7 @@ def next_time(expression: str, zone: str, now: float) -> float:
     return NEVER
 
 
-def _from(expression: str, start: datetime) -> CronSim:
+def _from(expression: str, start: datetime) -> "CronSim":
+    from cronsim import CronSim  # noqa: PLC0415 - the same
+
     return CronSim(NICKNAMES.get(expression.strip().lower(), expression), start)

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from webqx_supervisor.core.printable import printable
+
 LONGEST_STATUS = 200
 """Characters of STATUS= that are kept."""
 _NUMBER = re.compile(r"[0-9]{1,18}")
@@ -35,7 +37,7 @@ def parse(datagram: bytes) -> Notice:
         ready=said.get("READY") == "1",
         reloading=said.get("RELOADING") == "1",
         stopping=said.get("STOPPING") == "1",
-        status=_printable(said["STATUS"]) if "STATUS" in said else None,
+        status=printable(said["STATUS"][:LONGEST_STATUS]) if "STATUS" in said else None,
         alive=said.get("WATCHDOG") == "1",
         trigger=said.get("WATCHDOG") == "trigger",
         watchdog=_seconds(said.get("WATCHDOG_USEC", "")),
@@ -47,8 +49,3 @@ def parse(datagram: bytes) -> Notice:
 
 def _seconds(microseconds: str) -> float | None:
     return int(microseconds) / 1e6 if _NUMBER.fullmatch(microseconds) else None
-
-
-def _printable(text: str) -> str:
-    """Return the text without what could steer a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text[:LONGEST_STATUS]).strip()

@@ -16,7 +16,15 @@ import trio
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.control.link import Link, LinkClosed
 from webqx_supervisor.daemon.journal import Entries, Order, ProxyEntry, WorkerEntry
-from webqx_supervisor.daemon.launch import STREAMS, Resources, Started, collect, forget, stored_name
+from webqx_supervisor.daemon.launch import (
+    STREAMS,
+    Resources,
+    Started,
+    collect,
+    cookie_of,
+    forget,
+    stored_name,
+)
 from webqx_supervisor.daemon.means import clear
 from webqx_supervisor.daemon.orphans import Orphans
 from webqx_supervisor.daemon.proxies import LAST_REQUESTS
@@ -33,6 +41,7 @@ from webqx_supervisor.model.status import WorkerState
 from webqx_supervisor.process import salvage, spawn, table, tree
 from webqx_supervisor.process.identity import Identity, boot_id
 from webqx_supervisor.process.lines import Origin
+from webqx_supervisor.process.strays import strays
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +60,10 @@ class Adoption:
         inherited: dict[str, list[int]],
         orphans: Orphans,
         store: FdStore,
+        keeper: int | None = None,
     ) -> None:
         self._store = store
+        self._keeper = keeper
         self._entries = entries
         self._inherited = inherited
         self._orphans = orphans
@@ -61,7 +72,11 @@ class Adoption:
     async def workers(self, services: Services, resources: Resources) -> None:
         """Put every worker that still lives into its service; end those of removed services."""
         known = {supervisor.service.name: supervisor for supervisor in services.all()}
+        left = self._strays()  # before any is adopted, and starts what is none
         async with trio.open_nursery() as ending:
+            for identity, cookie in left:
+                log.warning("pid %d is left of a hook, a probe or a start: killed", identity.pid)
+                ending.start_soon(tree.kill_leftovers, identity, cookie)
             # Of two with one number the proven one gets the place, and the other one leaves.
             for entry in sorted(self._entries.workers, key=lambda each: _PLACE.get(each.state, 2)):
                 process = self._find(entry.pid, entry.start_time)
@@ -142,6 +157,11 @@ class Adoption:
                 kept = self._salvage(process, entry.cookie, stream)
             for number in kept:
                 collect(service, origin, entry.cookie, stream, number, resources)
+
+    def _strays(self) -> list[tuple[Identity, str]]:
+        known = {entry.cookie for entry in self._entries.workers}
+        unclaimed = {cookie_of(name) for name in self._inherited} - known - {""}
+        return strays(known, self._keeper, unclaimed)
 
     def _silence(self, entry: WorkerEntry) -> None:
         """Let go of what a process was heard over that has no place any more."""

@@ -70,6 +70,7 @@ class AuditLog:
         async with self._writing:
             await self._close("closed")
             self.policy = policy
+        self._registry.changed()
         if before is None:
             await self.tell("policy", **change)
 
@@ -87,8 +88,7 @@ class AuditLog:
         tidied = anchored = trio.current_time()
         while True:
             await trio.sleep(TAKE_OVER)
-            if self.policy is None:
-                continue
+            await self._registry.until(lambda: self.policy is not None)
             await self.take_over()
             if trio.current_time() - tidied >= TIDY:
                 tidied = trio.current_time()

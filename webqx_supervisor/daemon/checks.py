@@ -9,6 +9,7 @@ import trio
 
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.core.checks import command_pause
+from webqx_supervisor.core.printable import printable
 from webqx_supervisor.daemon import hooks, launch
 from webqx_supervisor.daemon.environment import Gifts, filled
 from webqx_supervisor.daemon.launch import Resources, Sink
@@ -92,7 +93,7 @@ async def _run(check: Check, worker: Asked, resources: Resources) -> Answer:
     words = f"`{' '.join(filled(check.command, worker.service, worker.instance, worker.port))}`"
     if ended is None:
         return Answer(None, f"{words} was not done within {check.timeout:g} s")
-    said = ": ".join([f"{words} {ended}", *lines[-1:]])
+    said = ": ".join([f"{words} {ended}", *map(printable, lines[-1:])])
     return Answer(200 if ended.code == 0 else None, said)
 
 

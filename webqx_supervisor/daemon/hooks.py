@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import trio
 
+from webqx_supervisor.core.printable import printable
 from webqx_supervisor.daemon import launch
 from webqx_supervisor.daemon.environment import Gifts
 from webqx_supervisor.daemon.launch import Resources, Started
@@ -46,7 +47,7 @@ async def run(name: str, place: Place, resources: Resources) -> None:
     if ended is None:
         raise HookFailed(f"{name} was not done within {limit:g} s", lines)
     if ended.code != 0:
-        raise HookFailed(": ".join([f"{name} {ended}", *lines[-1:]]), lines)
+        raise HookFailed(": ".join([f"{name} {ended}", *map(printable, lines[-1:])]), lines)
 
 
 async def attempt(name: str, place: Place, resources: Resources) -> None:

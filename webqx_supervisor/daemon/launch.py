@@ -118,6 +118,12 @@ def stored_name(cookie: str, stream: str) -> str:
     return f"log={cookie}={stream}"
 
 
+def cookie_of(stored: str) -> str:
+    """Return whose log pipe has this name in the fd store; "" if it is none."""
+    kind, _, rest = stored.partition("=")
+    return rest.partition("=")[0] if kind == "log" else ""
+
+
 async def start(service: Service, instance: int, port: int | None, resources: Resources) -> Started:
     """Start the command of `service`. Raises CannotStart.
 

@@ -13,6 +13,9 @@ Trees = Mapping[str, Sequence[Entry]]
 """The processes of each tree by its cookie."""
 Leaders = Callable[[], Iterable[tuple[str, Identity]]]
 
+SHARED = 1.0
+"""s: who looks from time to time takes the look of another that is no older."""
+
 
 class Ledger:
     """The trees of all workers."""
@@ -38,8 +41,8 @@ class Ledger:
         return self._trees
 
     async def memory(self) -> dict[int, int]:
-        """Return the octets that each tree has resident, by its leader's pid."""
-        trees = await self.look()
+        """Return the octets that each tree has resident, by its leader's pid, as of SHARED s."""
+        trees = await self.look(SHARED)
         pids = {cookie: leader.pid for cookie, leader in self._leaders()}
         return {
             pids[cookie]: sum(each.rss_bytes for each in entries)

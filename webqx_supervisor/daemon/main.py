@@ -147,7 +147,9 @@ class Daemon:
             ),
         )
         self.views.dashboard.adopt(self._inherited)
-        adoption = Adoption(self._saved, self._inherited, self._orphans, self._store)
+        adoption = Adoption(
+            self._saved, self._inherited, self._orphans, self._store, self._renewal.keeper_pid
+        )
         self._sockets.adopt(self._inherited)
         still_there = adoption.proxies(self._sockets)
         adoption.handed(self._services.config.listeners, self._sockets)

@@ -82,12 +82,17 @@ class Survey:
         self._born = trio.current_time()
         self._meter = CpuMeter()
 
-    async def take(self, supervisors: Sequence[Supervisor] | None = None) -> Status:
-        """Return what is seen now, of these services or all; asks the proxies for their figures."""
+    async def take(
+        self, supervisors: Sequence[Supervisor] | None = None, age: float = 0.0
+    ) -> Status:
+        """Return what is seen now, of these services or all; asks the proxies for their figures.
+
+        What the workers use may have been seen `age` s ago, by somebody else.
+        """
         reports = {report.pid: report for report in await self._proxies.figures.reports()}
         counts = [count for report in reports.values() for count in report.counts]
         config = self._services.config
-        used = await self._usages()
+        used = await self._usages(age)
         chosen = self._services.all() if supervisors is None else supervisors
         status = Status(
             daemon=DaemonStatus(
@@ -130,9 +135,9 @@ class Survey:
             rows.append(row)
         return tuple(rows)
 
-    async def _usages(self) -> dict[str, Usage]:
+    async def _usages(self, age: float) -> dict[str, Usage]:
         """Return what the tree of each worker uses, by its cookie."""
-        trees = await self._resources.ledger.look()
+        trees = await self._resources.ledger.look(age)
         everyone = [worker.started for each in self._services.all() for worker in each.everyone]
         groups = {each.cookie: each.cgroup for each in everyone if each is not None}
         return await trio.to_thread.run_sync(usage.of_trees, trees, groups)

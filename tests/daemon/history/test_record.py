@@ -76,6 +76,16 @@ async def test_before_its_time_nothing_is_written(world):
     assert world.record.latest == {}
 
 
+async def test_a_clock_that_was_set_back_costs_one_point_at_most(world):
+    world.pass_by(-86400)
+    await trio.testing.wait_all_tasks_blocked(0.05)
+    world.answered = [0, 7, 0, 0, 0]
+    world.pass_by(FINE)
+    await auntil(lambda: world.record.latest and world.record.latest["api"].requests == 7)
+    assert world.record.latest["api"].span == FINE
+    assert all(span.at <= world.now for span in world.record._spans.values())
+
+
 async def test_objectives_are_judged_by_it(world):
     world.slo = Slo(errors=0.1)
     world.answered = [0, 90, 0, 0, 10]

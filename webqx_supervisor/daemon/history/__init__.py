@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from webqx_supervisor.config.places import Places
 from webqx_supervisor.daemon.history.record import Gauge, Record, Sources
+from webqx_supervisor.daemon.ledger import SHARED
 from webqx_supervisor.daemon.metrics import Metrics
 from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.daemon.services import Services
@@ -20,7 +21,7 @@ def record_of(
     """Return the record of these services."""
 
     async def gauges() -> Mapping[str, Gauge]:
-        return {each.name: _gauge(each) for each in (await survey.take()).services}
+        return {each.name: _gauge(each) for each in (await survey.take(age=SHARED)).services}
 
     sources = Sources(
         states=lambda: {each.service.name: each.up for each in services.all()},

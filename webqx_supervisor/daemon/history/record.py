@@ -1,6 +1,7 @@
 """Write the past down, every 10 s, and answer what is asked of it."""
 
 import logging
+import math
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,7 +13,7 @@ from typing import TypeVar
 import trio
 
 from webqx_supervisor.core.slo import Standing, standings
-from webqx_supervisor.core.traffic import Traffic
+from webqx_supervisor.core.traffic import Histogram, Traffic
 from webqx_supervisor.core.uptime import Uptime
 from webqx_supervisor.daemon.history.store import COARSE, FINE, KEPT, Store
 from webqx_supervisor.daemon.registry import Registry
@@ -105,13 +106,17 @@ class Record:
 
     async def _until_due(self) -> int:
         """Return the table whose next point is due, having seen each change until then."""
-        table = min(self._spans, key=lambda each: self._spans[each].at + each)
-        due = self._spans[table].at + table
-        while (left := due - self._clock()) > 0:
+        table = min(self._spans, key=self._due)
+        while (left := self._due(table) - self._clock()) > 0:
             with trio.move_on_after(left):
                 await self._registry.next_change()
             self._see()
         return table
+
+    def _due(self, table: int) -> float:
+        began = self._spans[table].at
+        # One that begins in the future is due: the clock was set back.
+        return began + table if began <= self._clock() else -math.inf
 
     def _see(self) -> None:
         states, now = self._sources.states(), trio.current_time()
@@ -189,7 +194,8 @@ class Record:
 def _point(name: str, gauge: Gauge, span: _Span, now: _Span, at: float) -> Point:
     before, after = span.traffic.get(name, Traffic()), now.traffic.get(name, Traffic())
     answered = [max(a - b, 0) for a, b in zip(after.answered, before.answered, strict=True)]
-    durations = after.durations - before.durations
+    quiet = after.durations == before.durations  # as most are, and then there is less to do
+    durations = Histogram() if quiet else after.durations - before.durations
     up_s, due_s = span.uptime.take(name)
     return Point(
         at=int(at),
