@@ -115,6 +115,15 @@ async def test_stopping_everything_ends_the_daemon_after_the_answer(desk):
     assert desk.registry.events()[-1].kind == "shut_down"
 
 
+async def test_root_becomes_whoever_the_daemon_is_to_execute_something(desk, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    monkeypatch.setattr(os, "getegid", lambda: 54321)
+    entry = (await desk.ask("/exec", worker="api")).payload["entry"]
+    assert (entry["account"]["uid"], entry["account"]["gid"]) == (12345, 54321)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert (await desk.ask("/exec", worker="api")).payload["entry"]["account"] is None
+
+
 async def test_a_service_is_started_scaled_and_stopped(desk):
     started = await desk.ask("/start", {"services": ["api"]})
     assert started.payload["failed"] == []

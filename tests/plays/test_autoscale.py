@@ -63,6 +63,21 @@ def test_workers_come_with_the_load_and_leave_after_it_and_no_request_is_lost(pr
     assert "scales  api: 1 to 3 workers" in project.cli("describe", "api")
 
 
+def test_who_sleeps_is_well_wherever_one_looks(project):
+    alerts = '[[alerts.rules]]\non = "down"\nfor = "0s"\n[alerts.to.x]\ncommand = "true"'
+    project.service(more=f"instances = 0\n{SLEEPER}\n{alerts}").cli("start")
+    asleep(project)
+    transport = httpx.HTTPTransport(uds=str(project.status_socket()))
+    with httpx.Client(transport=transport, base_url="http://x") as client:
+        look = lambda: client.get("/history?service=api").json()["points"]  # noqa: E731
+        point = helpers.until(look, 40)[-1]
+    assert point["up_s"] == point["due_s"] > 0, "a request finds it"
+    assert json.loads(project.cli("alerts", "--json"))["alarms"] == []
+    assert service(project)["well"]
+    (row,) = json.loads(project.cli("ps", "--json"))["daemons"]
+    assert (row["up"], row["total"]) == (1, 1)
+
+
 def test_a_sleeper_is_woken_by_a_request_of_any_kind(project):
     project.service(more=f"instances = 1\n{SLEEPER}").cli("start")
     assert httpx.get(project.url).status_code == 200

@@ -211,3 +211,16 @@ autoscale = {{ min = 0, max = 1 }}
     assert [each["name"] for each in services if not each["well"]] == ["failed"]
     (row,) = json.loads(project.cli("ps", "--json"))["daemons"]
     assert (row["up"], row["total"]) == (3, 5), "failed and halted are not up, lazy does not count"
+
+
+def test_an_apply_does_not_blame_what_it_did_not_touch(project):
+    def with_mode(mode):
+        failed = '[services.failed]\ncommand = "false"\nkind = "task"\n'
+        api = f'[services.api]\ncommand = "sleep 600"\nenv = {{ MODE = "{mode}" }}\n'
+        return project.write(failed + api)
+
+    with_mode("old").cli("start", code=1)
+    done = with_mode("new").run("apply")
+    assert done.returncode == 1, "what should be up is not"
+    assert "api: reload" in done.stdout
+    assert "failed did not come up before" in done.stderr

@@ -192,13 +192,15 @@ def _trail(
 
     # A copy can be read anywhere, with its keys and without the services.toml.
     policy = read_policy(file) if folder is None or file.exists() else Audit()
+    folder_is_ours = folder is None
     if folder is None:
         folder = Path(policy.folder) if policy.folder else locate(file).audit
     own = [policy.key_file, policy.encryption_key_file if decrypt else ""]
     marks = anchors(journal) if journal is not None else []
     try:
         if not (marks or files(folder) or (folder / HEAD).exists()):
-            raise WebqxError(f"there is no audit log in {folder}")
+            hint = "; `[audit]` in services.toml has one written" if folder_is_ours else ""
+            raise WebqxError(f"there is no audit log in {folder}{hint}")
     except OSError as error:
         raise WebqxError(f"{folder} cannot be read: {error.strerror}") from None
     return Trail(

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from webqx_supervisor.config.accounts import account
 from webqx_supervisor.config.phrases import did_you_mean
 from webqx_supervisor.control.fdstore import VARIABLES
 from webqx_supervisor.control.server import Call, Reply
@@ -92,7 +93,7 @@ class ByHand:
     async def _exec(self, call: Call) -> Reply:
         place = await self._place(call.query.get("worker", ""))
         env = {key: value for key, value in place.env.items() if key not in _OF_THE_PROCESS}
-        return Reply(_row(place, env) | {"entry": to_plain(place.entry)})
+        return Reply(_row(place, env) | {"entry": to_plain(_for_caller(place.entry, call.uid))})
 
     def _processes(self, word: str) -> list[tuple[Worker, Started]]:
         """Return the workers that a word means, and their processes.
@@ -158,6 +159,13 @@ def _seen(worker: Worker | None) -> dict[str, str] | None:
     secret = dict.fromkeys((name for name, _ in worker.service.secrets), "")
     given = environment(worker.service, worker.instance, worker.port, "", secret)
     return seen if given.keys() <= seen.keys() else None
+
+
+def _for_caller(entry: Entry, uid: int) -> Entry:
+    """Return what a caller takes on: root becomes whoever the daemon is, as its workers are."""
+    if entry.account is not None or uid == os.geteuid():
+        return entry
+    return replace(entry, account=account(f"{os.geteuid()}:{os.getegid()}"))
 
 
 def _row(place: Place, env: dict[str, str]) -> dict[str, Any]:

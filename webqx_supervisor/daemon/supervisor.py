@@ -101,7 +101,7 @@ class Supervisor:
             return all(w.well for w in workers if w.state is WorkerState.EXITED)
         waits = self.service.schedule.cron and self.state == WorkerState.STOPPED
         unasked = self.stopped or self.asleep or not self.wanted
-        return bool(waits) or (unasked and not self.workers) or self.state == WorkerState.RUNNING
+        return bool(waits) or unasked or self.state == WorkerState.RUNNING
 
     @property
     def reason(self) -> str:
