@@ -10,7 +10,7 @@ import helpers
 import psutil
 import pytest
 from load import load, wait_for_answers
-from project import APP, PYTHON
+from project import APP
 
 from webqx_supervisor.process import cgroups
 
@@ -112,10 +112,10 @@ def test_an_unknown_user_is_found_by_the_check(project):
 
 @root
 def test_a_private_tmp_is_gone_with_the_worker(project):
-    code = "import time; open('/tmp/mine', 'w').close(); time.sleep(600)"
+    # Not our own Python: a checkout may lie below /tmp, which is not seen.
+    command = ["sh", "-c", "echo > /tmp/mine; exec sleep 600"]
     project.write(
-        f"[services.api]\ncommand = [{PYTHON!r}, '-c', {json.dumps(code)}]\n"
-        'cwd = "/"\nprivate_tmp = true\n'
+        f'[services.api]\ncommand = {json.dumps(command)}\ncwd = "/"\nprivate_tmp = true\n'
     ).cli("start")
     (before,) = project.all_running(1)
     private = project.state_dir() / "private"
@@ -127,6 +127,17 @@ def test_a_private_tmp_is_gone_with_the_worker(project):
     helpers.until(lambda: not folder.exists())
     project.cli("stop")
     assert not list(private.iterdir())
+
+
+def test_a_program_that_a_private_tmp_hides_is_named(project, tmp_path_factory):
+    program = tmp_path_factory.mktemp("hidden") / "serve"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    hidden = str(program).startswith("/tmp/")
+    text = f'[services.api]\ncommand = ["{program}"]\ncwd = "/"\nprivate_tmp = true\n'
+    said = project.write(text).run("start")
+    assert said.returncode == hidden
+    assert ("of which `private_tmp` shows nothing" in said.stdout + said.stderr) == hidden
 
 
 def test_the_figures_are_those_of_the_whole_tree(project):

@@ -234,6 +234,9 @@ def _refusal(launch: Launch, fault: Mapping[str, Any]) -> CannotStart:
 
 def _unrunnable(launch: Launch, error: OSError) -> CannotStart:
     user = launch.entry.account.name if launch.entry.account else ""
+    program = launch.command[0]
+    if launch.entry.tmp and program.startswith(("/tmp/", "/var/tmp/")):  # noqa: S108 - not used
+        return CannotStart(f"{program} is in /tmp, of which `private_tmp` shows nothing")
     return CannotStart(explain(launch.command, launch.cwd, launch.env, error, user))
 
 
