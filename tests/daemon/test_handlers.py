@@ -243,7 +243,8 @@ async def test_apply_tells_changes_and_failures(desk):
     payload = (await desk.ask("/apply")).payload
     (change,) = payload["changes"]
     assert (change["change"], change["before"], change["after"]) == ("scaled", 1, 2)
-    assert payload["failed"] == [{"name": "api", "reason": "because", "lines": ["line"]}]
+    row = {"name": "api", "reason": "because", "lines": ["line"], "kept": False}
+    assert payload["failed"] == [row]
 
 
 @pytest.mark.parametrize(

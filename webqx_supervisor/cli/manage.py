@@ -173,7 +173,9 @@ def apply(environment: str | None, file: Path, as_json: bool) -> None:
     else:
         click.echo("\n".join(map(render.change, answer["changes"])) or "nothing to change")
     changed = {row.get("service") for row in answer["changes"]}
-    failed_before = all(each["name"] not in changed for each in answer["failed"])
+    failed_before = not any(
+        each.get("kept") or each["name"] in changed for each in answer["failed"]
+    )
     _fail_if_any(answer, "did not come up before" if failed_before else "could not be changed")
 
 

@@ -36,6 +36,8 @@ class Failure:
     reason: str
     lines: tuple[str, ...] = field(default=())
     """The last that the worker wrote."""
+    kept: bool = False
+    """It goes on as it was: what was to replace it did not get ready."""
 
 
 class Services:
@@ -269,7 +271,8 @@ class Services:
         try:
             await supervisor.reload(service)
         except NotReady as error:
-            failures.append(Failure(supervisor.service.name, str(error), error.lines))
+            name = supervisor.service.name
+            failures.append(Failure(name, str(error), error.lines, kept=True))
 
     def _unbound(self, name: str) -> str:
         """Return why an address of this service is not listened on; "" when all are."""
