@@ -37,6 +37,13 @@ service_option = click.option("--service", help="Only what is about this service
 user_option = click.option("--user", help="Only what this user, or subject, has done.")
 
 
+def choosing(command: Any) -> Any:
+    """Add the options that say which records of which log are meant; `Wanted` takes the first."""
+    for option in (key_option, folder_option, user_option, service_option, until_option):
+        command = option(command)
+    return since_option(command)
+
+
 @click.group()
 def audit() -> None:
     """Verify and read the audit log."""
@@ -80,12 +87,7 @@ def verify(
 
 @audit.command()
 @click.option("-n", "count", type=COUNT, default=100, help="So many of the last; 100.")
-@since_option
-@until_option
-@service_option
-@user_option
-@folder_option
-@key_option
+@choosing
 @file_option_beside_n
 def show(
     count: int, folder: Path | None, key_files: tuple[str, ...], file: Path, **wanted: Any
@@ -98,12 +100,7 @@ def show(
 
 
 @audit.command()
-@since_option
-@until_option
-@service_option
-@user_option
-@folder_option
-@key_option
+@choosing
 @file_option
 @click.option("--json", "as_json", is_flag=True, help="JSON lines, as they come anyway.")
 def export(

@@ -178,11 +178,9 @@ class Alerts(Section):
 
 def alerts_of(entry: Alerts, folder: Path) -> alerts.Alerts:
     """Return whom to tell what; files are seen from `folder`."""
-    if not entry.to and not entry.rules:
-        return alerts.Alerts(together=entry.together, repeat=entry.repeat, most=entry.most)
     return alerts.Alerts(
         receivers=tuple(_receiver(name, each, folder) for name, each in entry.to.items()),
-        rules=tuple(_rule(each) for each in entry.rules) or _default_rules(),
+        rules=tuple(_rule(each) for each in entry.rules) or (_default_rules() if entry.to else ()),
         together=entry.together,
         repeat=entry.repeat,
         most=entry.most,
