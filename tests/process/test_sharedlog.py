@@ -4,6 +4,7 @@ import fcntl
 import gzip
 import multiprocessing
 import os
+import threading
 
 import pytest
 from helpers import until
@@ -85,3 +86,24 @@ def test_who_does_not_get_the_lock_writes_and_goes_on(tmp_path, packer):
         assert (tmp_path / "a.log").read_bytes() == b"1\n2\n"
     file.append(b"3\n")
     assert (tmp_path / "a.log.1").read_bytes() == b"1\n2\n3\n"
+
+
+class Waiting:
+    """A packer whose thread comes to the log as soon as it is asked to: while it is rotated."""
+
+    def __init__(self):
+        self.threads = []
+
+    def ask(self, log):
+        self.threads.append(threading.Thread(target=log.pack, args=(lambda: False,)))
+        self.threads[-1].start()
+        self.threads[-1].join(0.2)
+
+
+def test_who_packs_waits_for_the_lock(tmp_path):
+    packer = Waiting()
+    file = SharedLogFile(tmp_path / "a.log", AccessLog(max_size=2, compress=True), packer)
+    file.append(b"1\n")
+    (thread,) = packer.threads
+    thread.join(20)
+    assert gzip.decompress((tmp_path / "a.log.1.gz").read_bytes()) == b"1\n"

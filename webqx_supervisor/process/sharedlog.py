@@ -1,7 +1,8 @@
 """A log file that several processes append to, and that any of them rotates.
 
 Every batch opens the file anew, so nobody goes on with one that another has put aside. Who rotates
-or compresses holds a lock meanwhile; who does not get it leaves it be: the next batch comes soon.
+or compresses holds a lock meanwhile. Who would rotate and does not get it leaves it be: the next
+batch comes soon. Who compresses waits for it, as nobody else might come.
 """
 
 import contextlib
@@ -57,9 +58,8 @@ class SharedLogFile:
 
     def pack(self, interrupted: Callable[[], bool]) -> None:
         """Compress what was put aside; called by the thread that does that. Raises OSError."""
-        with self._held() as held:
-            if held:
-                self._file.pack(interrupted)
+        with self._held(wait=True):
+            self._file.pack(interrupted)
 
     def _rotate(self, is_due: Callable[[], bool]) -> None:
         with self._held() as held:
@@ -83,12 +83,12 @@ class SharedLogFile:
         return bool(size) and self._clock() // age > began // age
 
     @contextlib.contextmanager
-    def _held(self) -> Iterator[bool]:
+    def _held(self, wait: bool = False) -> Iterator[bool]:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         lock = os.open(self._lock, flags, 0o600)
         try:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
                 held = True
             except BlockingIOError:
                 held = False
