@@ -31,6 +31,7 @@ from webqx_supervisor.model.gateway import (
 )
 from webqx_supervisor.model.link import Applied, Ask, Message, Report, TableMessage
 from webqx_supervisor.model.resilience import Breaker
+from webqx_supervisor.model.tracing import Recording
 from webqx_supervisor.net.listeners import listen
 from webqx_supervisor.proxy.main import Proxy
 
@@ -184,6 +185,7 @@ class Stage:
         self.breaker: Breaker | None = None
         self.autoscaled = self.asleep = False
         self.credentials: tuple[Credentials, ...] = ()
+        self.recording: Recording | None = None
         self.other_groups: tuple[UpstreamGroup, ...] = ()
         self.routes: tuple[Route, ...] = (Route("web", "api"),)
         self.protocol = Protocol.HTTP
@@ -243,7 +245,14 @@ class Stage:
         )
         listener = Listener("web", ("here",), self.protocol, self.limits, self.trust)
         groups = (group, *self.other_groups)
-        table = Table(self.version, (listener,), self.routes, groups, self.credentials)
+        table = Table(
+            self.version,
+            (listener,),
+            self.routes,
+            groups,
+            self.credentials,
+            recording=self.recording,
+        )
         if self._sent_socket:
             await self.link.send(TableMessage(table))
         else:

@@ -11,6 +11,7 @@ from webqx_supervisor.model.auth import Credentials
 from webqx_supervisor.model.clients import Trust
 from webqx_supervisor.model.filters import Filters, Pairs
 from webqx_supervisor.model.resilience import Breaker
+from webqx_supervisor.model.tracing import Recording
 
 
 class Protocol(StrEnum):
@@ -280,3 +281,5 @@ class Table:
     credentials: tuple[Credentials, ...] = ()
     """What the sources hold that the routes name; apart, so that a new key makes no new route."""
     access_log: AccessLog = field(default_factory=AccessLog)
+    recording: Recording | None = None
+    """Of spans; None: none are recorded."""

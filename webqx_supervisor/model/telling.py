@@ -13,5 +13,7 @@ class Telling:
     """The field by which worker and client get the request's id; empty: none."""
     trace: bool = False
     """The worker gets a traceparent (W3C Trace Context), begun where there is none."""
+    spans: bool = False
+    """It is our own span's: they are recorded (model.tracing)."""
     server_timing: bool = False
     """The client gets a Server-Timing."""

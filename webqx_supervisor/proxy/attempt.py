@@ -93,6 +93,8 @@ class Attempt:
         self._waits = False  # it counts among those that wait for the head of their answer
         if exchange.head.upgrade and exchange.head.upgrade.decode() in self._forwarding.upgrade:
             self._upgrade = exchange.head.upgrade
+        if exchange.spans is not None:
+            exchange.spans.begin(exchange, upstream, exchange.retries, self._head)
 
     async def run(self) -> None:
         """Get the answer and relay it."""
@@ -171,6 +173,8 @@ class Attempt:
                 channel.close()
         # A status by now is the worker's own; the proxy's refusals are sent after the release.
         upstreams.release(self._group, upstream, answered=self._exchange.status != 0)
+        if self._exchange.spans is not None:
+            self._exchange.spans.ended(self._exchange, self._exchange.status)
 
     def _edit(self, head: ResponseHead) -> None:
         """Make the lines of the worker's answer those that the client gets."""
@@ -198,7 +202,10 @@ class Attempt:
         if upload is not None and (upload.kept or upload.finished):
             self._head.expects_continue = False  # it did not wait for it
         self._asked_to_continue = self._head.expects_continue
-        octets = render_request(self._head, self._exchange.forwarded, self._upgrade)
+        forwarded = self._exchange.forwarded
+        if self._exchange.spans is not None:
+            forwarded += self._exchange.spans.line()
+        octets = render_request(self._head, forwarded, self._upgrade)
         if self._head.method not in IDEMPOTENT and not self._upstream.remote:
             self._mark = self._exchange.gateway.destroyed.listen()
             self._head_size = len(octets)

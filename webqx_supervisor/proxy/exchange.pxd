@@ -28,6 +28,7 @@ cdef class Exchange:
     cdef public str reason
     cdef public int retries
     cdef public long long sent
+    cdef public object spans
     cdef public int status
     cdef public object strip
     cdef public bytes target

@@ -74,6 +74,7 @@ class Exchange:
         "reason",
         "retries",
         "sent",
+        "spans",
         "status",
         "strip",
         "target",
@@ -126,6 +127,8 @@ class Exchange:
         """The id that somebody in front has given the request; empty: it has that of the log."""
         self.trace = ""
         """The trace that it belongs to, if that is of interest."""
+        self.spans: Any = None
+        """Its Spans (proxy.spans), if they are recorded."""
         self.timing: Timing | None = None
         """Where its time goes, if that is of interest."""
         self.meter: RouteMeter | None = None
@@ -242,6 +245,8 @@ class Exchange:
             for each in self.endings:
                 each()
         self.record()
+        if self.spans is not None:
+            self.spans.finish(self)
 
     def count_as(self, meter: RouteMeter) -> None:
         """Take in where it is counted from now on."""

@@ -102,6 +102,8 @@ async def _brace(
     tries: Tries | None,
 ) -> None:
     """Return when another attempt may be made. Raises Refused if none may, and Cut."""
+    if exchange.spans is not None:
+        exchange.spans.failed(exchange, failure)
     if exchange.worker is not None:
         exchange.worker.failed()
     if isinstance(failure, Dropped):

@@ -36,6 +36,7 @@ cdef class Gateway:
     cdef public object keyring
     cdef public object aside
     cdef public object audit
+    cdef public object tracer
     cdef public object rates
     cdef public object in_flight
     cdef public bint leaving

@@ -139,6 +139,8 @@ class Gateway:
         self.aside = Aside(reactor)
         self.audit: Any = None
         """Where accesses are recorded: a Spool of proxy.audit."""
+        self.tracer: Any = None
+        """Where spans are collected: a Tracer of proxy.spans."""
         self.rates: Rates | None = None
         """The table of rate limits, once one is needed."""
         self.in_flight: Counter[tuple[str, str | bytes]] = Counter()
@@ -159,6 +161,8 @@ class Gateway:
         """Bring a table into force; return the draining upstreams that have nothing in flight."""
         self.keyring.apply(table.credentials)
         self.log.follow(table.access_log)
+        if self.tracer is not None:
+            self.tracer.follow(table.recording)
         known = self._ways
         self.meters.retain(table)
         self._ways = {each: known.get(each) or self.make_way(each) for each in table.routes}

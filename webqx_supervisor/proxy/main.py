@@ -44,6 +44,7 @@ from webqx_supervisor.proxy.gateway import Gateway
 from webqx_supervisor.proxy.handover import Handover
 from webqx_supervisor.proxy.inheritance import inherit
 from webqx_supervisor.proxy.keyring import prepare
+from webqx_supervisor.proxy.spans import Tracer
 from webqx_supervisor.proxy.tunnel import FAREWELL
 from webqx_supervisor.proxy.upstream import ENDING_TIME, LiveUpstream
 from webqx_supervisor.proxy.ways import make_way
@@ -73,6 +74,7 @@ class Proxy:
         )
         self.gateway.tell = self._say
         self.gateway.audit = Spool(self.reactor, folder, self.gateway.log.mark)
+        self.gateway.tracer = Tracer(self.reactor)
         self.gateway.make_way = partial(make_way, self.reactor)
         self._doors = Doors(self.gateway)
         self._leave = trio.Event()
@@ -87,6 +89,14 @@ class Proxy:
 
     async def run(self) -> None:
         """Serve until told to leave; return when nothing is in flight or the time is over."""
+        try:
+            await self._serve()
+        finally:
+            self.gateway.log.flush()
+            self.gateway.audit.close()
+            self.gateway.tracer.close()
+
+    async def _serve(self) -> None:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self.reactor.run)
@@ -103,8 +113,6 @@ class Proxy:
             if self._handover is not None:
                 await self._handover.finish()
             nursery.cancel_scope.cancel()
-        self.gateway.log.flush()
-        self.gateway.audit.close()
 
     async def _see_clients_off(self) -> None:
         gateway = self.gateway

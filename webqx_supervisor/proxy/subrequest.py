@@ -39,7 +39,7 @@ async def subrequest(
         question = _Question(exchange, group, upstream, limit)
         answered = False
         try:
-            answer = await question.ask(head)
+            answer = await question.ask(head, failed)
             answered = True
         except Unanswered as failure:
             upstream.pool.clear()  # what broke one connection has most likely broken the idle ones
@@ -69,23 +69,32 @@ class _Question:
         self._ahead = b""
         self._pass = None if upstream.guard is None else upstream.guard.take()
 
-    async def ask(self, head: RequestHead) -> tuple[ResponseHead, bytes]:
-        if self._pass is None:
-            return await self._ask(head)
+    async def ask(self, head: RequestHead, failed: int) -> tuple[ResponseHead, bytes]:
+        """Ask, after so many others that `failed`."""
+        exchange = self._exchange
+        if exchange.spans is not None:
+            exchange.spans.begin(exchange, self._upstream, failed, head)
         try:
             answer = await self._ask(head)
         except (Unanswered, Refused) as failure:
-            if not self._exchange.client.channel.closed:
+            if self._pass is not None and not exchange.client.channel.closed:
                 broke = isinstance(failure, Unanswered) and not isinstance(failure, Unreachable)
                 self._pass.failed(broke=broke)
+            if exchange.spans is not None:
+                exchange.spans.failed(exchange, failure)
             raise
-        self._pass.answered(answer[0].status)
+        if self._pass is not None:
+            self._pass.answered(answer[0].status)
+        if exchange.spans is not None:
+            exchange.spans.ended(exchange, answer[0].status)
         return answer
 
     def end(self) -> None:
         """Let another request through the breaker instead, if nothing is known of this one."""
         if self._pass is not None:
             self._pass.end()
+        if self._exchange.spans is not None:
+            self._exchange.spans.ended(self._exchange, 0)
 
     async def _ask(self, head: RequestHead) -> tuple[ResponseHead, bytes]:
         reactor = self._exchange.gateway.reactor
@@ -96,7 +105,10 @@ class _Question:
             channel = await reach(reactor, self._group, self._upstream)
         whole = False
         try:
-            await channel.send_all(render_request(head, self._exchange.forwarded), self._seconds)
+            forwarded = self._exchange.forwarded
+            if self._exchange.spans is not None:
+                forwarded += self._exchange.spans.line()
+            await channel.send_all(render_request(head, forwarded), self._seconds)
             answer = await self._head(channel)
             body = await self._body(channel, answer)
             whole = body is not None and answer.keep_alive and not self._ahead

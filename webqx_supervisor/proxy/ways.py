@@ -24,9 +24,9 @@ from webqx_supervisor.proxy.filters.telling import (
     ForwardedFilter,
     RequestIdFilter,
     TimingFilter,
-    TraceFilter,
     hush,
 )
+from webqx_supervisor.proxy.filters.tracing import SpansFilter, TraceFilter
 from webqx_supervisor.proxy.refusal import Settled
 from webqx_supervisor.proxy.way import Ask, Carry, Way
 
@@ -61,6 +61,8 @@ def _filters(route: Route, pause: PauseFilter | None, allowed: AccessFilter | No
     filters, telling = route.filters, route.filters.telling
     audit = AuditFilter(filters.audit, route) if filters.audit is not None else None
     first = _heard(filters, audit, pause, allowed)
+    if telling.spans:
+        first.insert(0, SpansFilter(route).ask)
     asked = [*_limits(filters), *auth_filters(filters.auth), *_limits_by_claim(filters)]
     if filters.compress is not None:
         asked.append(CompressFilter(filters.compress).ask)
@@ -105,7 +107,7 @@ def _heard(
 
 def _told_to_worker(telling: Telling) -> list[Ask]:
     asked: list[Ask] = []
-    if telling.trace:
+    if telling.trace and not telling.spans:
         asked.append(TraceFilter().ask)
     if telling.forwarded:
         asked.append(ForwardedFilter().ask)

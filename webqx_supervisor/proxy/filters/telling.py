@@ -1,15 +1,10 @@
-"""What workers and clients are told beside the request: its id, its trace, who asks, its times."""
-
-import os
+"""What workers and clients are told beside the request: its id, who asks, its times."""
 
 from webqx_supervisor.core.requestid import is_request_id
-from webqx_supervisor.core.tracing import FIELDS, RANDOM, begin, trace_id
 from webqx_supervisor.core.wire.edits import find_value, stripper
 from webqx_supervisor.core.wire.forwarded import element
 from webqx_supervisor.proxy.exchange import Exchange
 from webqx_supervisor.proxy.timing import Timing
-
-_BATCH = 128  # new traces for which random octets are fetched at once
 
 
 class RequestIdFilter:
@@ -38,32 +33,6 @@ class RequestIdFilter:
         given = find_value(exchange.head.block, self._lower)
         if given is not None and is_request_id(given):
             exchange.name = given.decode("ascii")
-
-
-class TraceFilter:
-    """Passes the client's trace on, or begins one (W3C Trace Context)."""
-
-    def __init__(self) -> None:
-        self._random: list[bytes] = []
-        self._strip = stripper(FIELDS)
-
-    def ask(self, exchange: Exchange) -> None:
-        """Let a request pass that has one well-formed traceparent."""
-        head = exchange.head
-        lower = b"\n" + head.kept.lower()
-        at = lower.find(b"\ntraceparent:")
-        if at >= 0 and lower.find(b"\ntraceparent:", at + 1) < 0:
-            value = head.kept[at + len("traceparent: ") : head.kept.find(b"\r", at)]
-            exchange.trace = trace_id(value)
-        if exchange.trace:
-            return
-        if self._strip is not None and b"\ntrace" in lower:
-            head.kept = self._strip(head.kept)  # a tracestate goes with its traceparent (3.3)
-        if not self._random:
-            drawn = os.urandom(RANDOM * _BATCH)
-            self._random = [drawn[at : at + RANDOM] for at in range(0, len(drawn), RANDOM)]
-        exchange.trace, traceparent = begin(self._random.pop())
-        head.kept += b"traceparent: %b\r\n" % traceparent
 
 
 class ForwardedFilter:
