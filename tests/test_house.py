@@ -17,7 +17,7 @@ FLOORS = (
     ("core",),
     ("config", "net", "process"),
     ("control",),
-    ("daemon", "proxy", "keeper", "demo"),
+    ("daemon", "proxy", "keeper", "exporter", "demo"),
     ("cli",),
     ("__main__",),
 )

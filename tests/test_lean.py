@@ -16,6 +16,7 @@ FEW = {
     "tomllib": "a program of its own reads the file",
     "pydantic": "the same",
     "cryptography": "certificates",
+    "opentelemetry": "spans; a program of its own sends them",
 }
 
 

@@ -51,6 +51,7 @@ def test_everything_lies_below_the_state_folder(home, file):
         alerts=state / "alerts.json",
         history=state / "history.db",
         daemon_log=state / "daemon.log",
+        spans=places.spans,
     )
     assert not state.exists()
 

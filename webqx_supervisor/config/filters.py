@@ -177,7 +177,7 @@ def filters(
         response_headers=_secured(
             _edits(entry.get("response_headers")), entry.get("security_headers")
         ),
-        telling=telling.Telling(**{key: entry.get(key) for key in Telling.model_fields}),
+        telling=_telling(entry),
         retry=retry(entry.get("retry")),
         limits=rate_limits(entry.get("limits"), scope_of("limits")),
         crowding=crowding(
@@ -203,6 +203,18 @@ class Merged:
     def is_own(self, key: str) -> bool:
         """Say whether it is the route's own value that counts."""
         return key in self._own.model_fields_set or self._service is None
+
+
+def _telling(entry: Merged) -> telling.Telling:
+    """Return what is told; spans wherever they are not refused, see config.tracing."""
+    trace = entry.get("trace")
+    return telling.Telling(
+        forwarded=entry.get("forwarded"),
+        request_id=entry.get("request_id"),
+        trace=bool(trace),
+        spans=trace is not False,
+        server_timing=entry.get("server_timing"),
+    )
 
 
 def _edits(entry: Edits) -> model.Edits:

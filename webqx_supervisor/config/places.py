@@ -31,6 +31,8 @@ class Places:
     alerts: Path
     history: Path
     daemon_log: Path
+    spans: Path
+    """The socket where the proxies tell their spans."""
 
     @classmethod
     def at(cls, file: Path, state_dir: Path) -> "Places":
@@ -38,7 +40,7 @@ class Places:
         return cls(
             file=file,
             state_dir=state_dir,
-            socket=_socket(state_dir),
+            socket=_socket(state_dir, "daemon"),
             lock=state_dir / "lock",
             logs=state_dir / "logs",
             private=state_dir / "private",
@@ -51,6 +53,7 @@ class Places:
             alerts=state_dir / "alerts.json",
             history=state_dir / "history.db",
             daemon_log=state_dir / "daemon.log",
+            spans=_socket(state_dir, "spans"),
         )
 
 
@@ -74,13 +77,14 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600, *, durable: boo
         new.unlink(missing_ok=True)  # it is there only after an error
 
 
-def _socket(state_dir: Path) -> Path:
-    socket = state_dir / "daemon.sock"
+def _socket(state_dir: Path, name: str) -> Path:
+    socket = state_dir / f"{name}.sock"
     if len(os.fsencode(socket)) <= LONGEST_SOCKET:
         return socket
     # Not XDG_RUNTIME_DIR: it goes at logout, which a daemon outlives, and cron does not have it.
     folder = Path(f"/tmp/webqx-sv-{os.getuid()}")  # noqa: S108 - its owner and mode are checked in files
-    return folder / f"{digest(state_dir)[:12]}.sock"
+    suffix = "" if name == "daemon" else f"-{name}"
+    return folder / f"{digest(state_dir)[:12]}{suffix}.sock"
 
 
 def digest(path: Path) -> str:

@@ -47,6 +47,7 @@ from webqx_supervisor.config.resilience import Resilience
 from webqx_supervisor.config.restart_keys import Restart, restart_table
 from webqx_supervisor.config.routes import Route
 from webqx_supervisor.config.scaling import Scaling
+from webqx_supervisor.config.tracing import Traced
 from webqx_supervisor.model import gateway, service
 
 _HEALTH = service.Health()
@@ -55,7 +56,7 @@ _LOGS = service.Logs()
 _LIMITS = gateway.Limits()
 
 
-class Daemon(Measured):
+class Daemon(Measured, Traced):
     """The daemon and its proxies."""
 
     name: Name | None = Field(

@@ -34,6 +34,7 @@ from webqx_supervisor.config.route_files import read_route_files
 from webqx_supervisor.config.routes import Files, Route
 from webqx_supervisor.config.scaling import autoscale_of, first
 from webqx_supervisor.config.syntax import load
+from webqx_supervisor.config.tracing import traced, tracing, tracing_problems
 from webqx_supervisor.core.credentials import reserved
 from webqx_supervisor.core.inheriting import passed_on
 from webqx_supervisor.core.placeholders import fill
@@ -80,7 +81,10 @@ def parse(
     complaints += metrics_problems(
         reading.document.daemon.metrics, partial(absolute, where.parent), read_text
     )
-    config = _config(reading.document, where, services, files.pages)
+    complaints += tracing_problems(
+        reading.document.daemon.tracing, partial(absolute, where.parent), read_text
+    )
+    config = traced(_config(reading.document, where, services, files.pages))
     if complaints:
         raise ConfigError(_problems(complaints, key_lines(text), file))
     return config
@@ -247,6 +251,7 @@ def _config(
             *(_listener(name, entry, handed=name in handed) for name, entry in own),
             *(_listener(name, entry) for name, entry in document.listeners.items()),
         ),
+        tracing=tracing(document.daemon.tracing, partial(absolute, file.parent)),
         routes=reserved(
             *(_route(route, document, file.parent, pages) for route in document.routes),
             *(

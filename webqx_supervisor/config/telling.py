@@ -31,10 +31,11 @@ class Telling(Section):
             '"X-Request-Id". One that a trusted proxy sends stays.',
         )
     )
-    trace: bool = Field(
-        default=False,
-        description="The worker gets a `traceparent` (W3C Trace Context), the client's or a new "
-        "one, and the log its trace.",
+    trace: bool | None = Field(
+        default=None,
+        description="The worker gets a `traceparent` (W3C Trace Context), and the log its trace: "
+        "the client's or a new one, or that of a span of ours where the daemon has `tracing`. By "
+        "default only there; false is never.",
     )
     server_timing: bool = Field(
         default=False,

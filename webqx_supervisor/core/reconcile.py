@@ -179,7 +179,7 @@ def _goes(old: Config, new: Config) -> Iterator[Change]:
 def _changes(old: Config, new: Config) -> Iterator[Change]:
     if old.proxies != new.proxies:
         yield ProxiesScaled(old.proxies, new.proxies)
-    for part in ("metrics", "dashboard", "alerts", "audit", "access_log"):
+    for part in ("metrics", "dashboard", "alerts", "audit", "access_log", "tracing"):
         if getattr(old, part) != getattr(new, part):
             yield PartChanged(part)
     for service in new.services:

@@ -47,6 +47,7 @@ from webqx_supervisor.daemon.services import Failure, Services
 from webqx_supervisor.daemon.sockets import ListeningSockets
 from webqx_supervisor.daemon.statefolder import StateFolder
 from webqx_supervisor.daemon.status import Notes
+from webqx_supervisor.daemon.tracing import Exporting
 from webqx_supervisor.daemon.views import Views
 from webqx_supervisor.model.errors import WebqxError
 from webqx_supervisor.model.gateway import Table
@@ -111,6 +112,8 @@ class Daemon:
         self._proxies_are_new = False
         self._fetcher = Fetcher()
         self._audit = AuditLog(places, self._registry)
+        self._exporting = Exporting(self._registry, str(places.spans))
+        self._exporting.follow(asked.config.tracing)
         self._credentials = CredentialStore(self._registry, self._fetcher, places.keys)
         self._credentials.follow(asked.config.routes)
         self._services = Services(asked.config, resources, self._sockets, asked.profiles)
@@ -161,6 +164,7 @@ class Daemon:
             for pipe in self._inherited.pop("orphans", []):
                 workers.start_soon(self._orphans.listen, pipe)
             workers.start_soon(self._credentials.run)
+            workers.start_soon(self._exporting.run)
             workers.start_soon(self._sign_of_life)
             await workers.start(self._services.run)
             self._services.recall(adoption.orders())
@@ -241,6 +245,7 @@ class Daemon:
                 continue
             self._saved = journal.Entries()
             self._save_all()
+            self._exporting.restart()
             self._registry.tell("mended", f"the state folder {self._places.state_dir} was gone")
 
     async def _start_wanted(self, orders: Sequence[journal.Order]) -> None:
@@ -321,6 +326,7 @@ class Daemon:
             await self._audit.follow(new.audit)
             self._proxies.counters.forget_all_but(new)
             self.views.follow(new)
+            self._exporting.follow(new.tracing)
             self._write_wanted()
             self._save()
             return changes, failures
@@ -349,7 +355,8 @@ class Daemon:
         config, supervisors = self._services.config, self._services.all()
         config = replace(config, routes=self.pauses.over(config.routes))
         credentials = self._credentials.current
-        return table.build(version, config, supervisors, suspects, credentials)
+        spans = str(self._places.spans)
+        return table.build(version, config, supervisors, suspects, credentials, spans)
 
     def _last_requests(self) -> float:
         drains = [service.stop.drain for service in self._services.config.services]

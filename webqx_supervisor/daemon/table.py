@@ -14,6 +14,7 @@ from webqx_supervisor.model.gateway import (
     Table,
     UpstreamGroup,
 )
+from webqx_supervisor.model.tracing import Recording
 
 Suspects = Callable[[str], tuple[tuple[str, ...], tuple[str, ...]]]
 """Gives the suspect and the refused requests of a service."""
@@ -29,8 +30,9 @@ def build(
     supervisors: Iterable[Supervisor],
     suspects: Suspects = _nobody,
     credentials: tuple[Credentials, ...] = (),
+    spans: str = "",
 ) -> Table:
-    """Return the table of this moment."""
+    """Return the table of this moment; spans go to the socket at `spans`."""
     forwardings, balances = dict(config.forwardings), dict(config.balances)
     breakers = dict(config.breakers)
     groups = tuple(
@@ -47,7 +49,8 @@ def build(
     )
     listeners = tuple(_share(each, config.proxies) for each in config.listeners if not each.handed)
     routes = (*config.routes, *_last_ways(config))
-    return Table(version, listeners, routes, groups, credentials, config.access_log)
+    recording = Recording(spans, config.tracing.sample) if config.tracing is not None else None
+    return Table(version, listeners, routes, groups, credentials, config.access_log, recording)
 
 
 def _last_ways(config: Config) -> Iterator[Route]:

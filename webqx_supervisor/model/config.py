@@ -9,6 +9,7 @@ from webqx_supervisor.model.auth import Source
 from webqx_supervisor.model.gateway import Balance, Forwarding, Listener, Route
 from webqx_supervisor.model.resilience import Breaker
 from webqx_supervisor.model.service import Service
+from webqx_supervisor.model.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Config:
     metrics: MetricsDoor | None = None
     """Where they are told beside the control socket; None: nowhere."""
     dashboard: Dashboard = field(default_factory=Dashboard)
+    tracing: Tracing | None = None
+    """Where spans go; None: nobody records any."""
     alerts: Alerts = field(default_factory=Alerts)
     environment: str = ""
     """The tables of `env` that were chosen, by their name; "": none."""
