@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from webqx_supervisor.core import counting, traffic
 from webqx_supervisor.core.counting import BOUNDS, BUCKETS, NUMBERS
 from webqx_supervisor.core.traffic import Histogram, Traffic
+from webqx_supervisor.model.history import Served
 
 
 def histogram(*times: float) -> Histogram:
@@ -93,3 +94,13 @@ def test_workers_and_queues_have_entries_of_their_own():
 def test_errors_are_added_by_status():
     both = Traffic(errors=((404, 1), (502, 2))) + Traffic(errors=((502, 3), (504, 4)))
     assert both.errors == ((404, 1), (502, 5), (504, 4))
+
+
+def test_two_looks_say_what_was_between_them():
+    before = Traffic(answered=(0, 5, 0, 1, 1), durations=histogram(*[5.0] * 7))
+    after = before + Traffic(answered=(0, 3, 0, 0, 1), durations=histogram(*[0.02] * 4))
+    found = traffic.served(before, after, 10.0)
+    assert (found.span, found.requests, found.errors) == (10.0, 4, 1)
+    assert found.p50 == pytest.approx(0.0175)
+    assert traffic.served(after, after, 10.0) == Served(10.0)
+    assert traffic.served(after, Traffic(), 10.0).requests == 0  # begun anew

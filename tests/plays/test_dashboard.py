@@ -222,6 +222,9 @@ def test_what_was_before_the_page_was_opened_is_seen(project, visit):
     row = page.locator("tr[data-service=api]")
     expect(row.locator("[data-title=p99]")).to_contain_text("ms")
     page.get_by_role("link", name="api").click()
+    workers = page.locator("tr[data-worker='api:1'], tr[data-worker='api:2']")
+    expect(workers.locator("[data-title=p99]").filter(has_text="ms").first).to_be_visible()
+    expect(workers.locator("[data-title='5xx/s']").first).to_have_text("0")
     answers = page.get_by_role("img", name="Time of an answer: now")
     expect(answers).to_have_attribute("aria-label", re.compile(r"p50 [\d.]+ ms, p99 [\d.]+ ms"))
     expect(page.get_by_text("errors, wanted 99 %")).to_be_visible()
@@ -229,6 +232,16 @@ def test_what_was_before_the_page_was_opened_is_seen(project, visit):
     page.get_by_label("How far back").select_option("24 hours")
     expect(page.get_by_role("img", name="Requests per second: now all")).to_be_visible()
     assert seen.complaints == []
+
+
+def test_a_chart_has_a_gap_where_nobody_has_looked(project, visit):
+    project.service().cli("start")
+    page = visit().page
+    part = "async (points) => (await import('/charts.js')).parted(points)"
+    every = [{"at": at, "span": span} for at, span in ((10, 10), (20, 10), (21, 1), (22, 1))]
+    assert page.evaluate(part, every) == every
+    later = {"at": 60, "span": 10}
+    assert page.evaluate(part, [every[0], later]) == [every[0], {"at": 35, "empty": True}, later]
 
 
 def latest(project):

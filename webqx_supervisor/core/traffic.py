@@ -28,6 +28,7 @@ from webqx_supervisor.core.counting import (
     Kind,
     Numbers,
 )
+from webqx_supervisor.model.history import Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,16 @@ class Traffic:
             self.sent + other.sent,
             self.received + other.received,
         )
+
+
+def served(before: Traffic, after: Traffic, span: float) -> Served:
+    """Return what came of requests in the `span` s between two looks."""
+    answered = [max(a - b, 0) for a, b in zip(after.answered, before.answered, strict=True)]
+    quiet = after.durations == before.durations  # as most are, and then there is less to do
+    durations = Histogram() if quiet else after.durations - before.durations
+    return Served(
+        span, sum(answered), answered[4], durations.quantile(0.5), durations.quantile(0.99)
+    )
 
 
 def histogram(numbers: Numbers, micros: int, first: int) -> Histogram:

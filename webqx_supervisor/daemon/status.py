@@ -14,7 +14,7 @@ from webqx_supervisor.daemon.services import Services
 from webqx_supervisor.daemon.supervisor import Supervisor
 from webqx_supervisor.daemon.worker import Worker
 from webqx_supervisor.model.gateway import Pause
-from webqx_supervisor.model.history import Point
+from webqx_supervisor.model.history import Point, Served
 from webqx_supervisor.model.link import Count, Report
 from webqx_supervisor.model.resilience import BreakerState
 from webqx_supervisor.model.status import (
@@ -63,6 +63,8 @@ class Notes:
     autoscale: Callable[[Supervisor], AutoscaleStatus | None] = lambda _: None
     latest: Callable[[], Mapping[str, Point]] = dict
     """What each service did in the last 10 s."""
+    served: Callable[[], Mapping[tuple[str, int], Served]] = dict
+    """What each of its workers answered in that time."""
 
 
 class Survey:
@@ -191,6 +193,7 @@ class Survey:
             breaker=worst(count.breaker for count in mine),
             remote=worker.remote,
             status_text=worker.status_text,
+            latest=self._notes.served().get((worker.service.name, worker.instance)),
         )
 
 

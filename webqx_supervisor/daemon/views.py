@@ -31,7 +31,7 @@ class Views:
         notes: Notes,
     ) -> None:
         registry = resources.registry
-        notes = replace(notes, latest=lambda: self.record.latest)
+        notes = replace(notes, latest=lambda: self.record.latest, served=lambda: self.record.served)
         self.survey = Survey(services, proxies, resources, notes)
         self.metrics = Metrics(services, self.survey, proxies.counters)
         self.record = record_of(services, self.survey, self.metrics, registry, places)

@@ -28,6 +28,19 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """What came of the requests in some `span` s."""
+
+    span: float
+    requests: int = 0
+    errors: int = 0
+    """Those of them that were answered with a status from 500 up."""
+    p50: float | None = None
+    """Half of them took no longer than so many s; None where there were none."""
+    p99: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Slo:
     """A service level objective: shares from 0 to 1, over the last `window` s; 0: not asked for."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from webqx_supervisor.model.gateway import Pause
-from webqx_supervisor.model.history import Point
+from webqx_supervisor.model.history import Point, Served
 from webqx_supervisor.model.resilience import BreakerState
 
 
@@ -51,6 +51,8 @@ class WorkerStatus:
     processes: int = 0
     """Those of its whole tree, as are CPU, memory and threads."""
     threads: int = 0
+    latest: Served | None = None
+    """What it answered in the last 10 s; None before that is known, or where it answers none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,13 @@ def test_80_columns_show_everything():
     assert lines[-1].startswith("r reload")
 
 
+def test_what_a_worker_says_stands_over_its_log():
+    rows = [row("api"), row("api:1", says="3 jobs left", reason="is slow")]
+    lines = drawn(replace(SCREEN, rows=rows, view=View("api:1")))
+    assert "logs of api:1  is slow  3 jobs left" in lines[4]
+    assert "3 jobs" not in "".join(drawn(replace(SCREEN, rows=rows)))
+
+
 @given(
     st.integers(20, 200),
     st.integers(6, 60),

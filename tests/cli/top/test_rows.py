@@ -35,6 +35,15 @@ def test_a_service_shows_the_sum_of_its_workers():
     ]
 
 
+def test_both_say_what_the_last_seconds_were_like():
+    served = {"span": 10.0, "requests": 50, "errors": 5, "p50": 0.01, "p99": 0.2}
+    one = worker(1, latest=served, status_text="warming up")
+    asked = service(one, worker(2, latest=None)) | {"latest": served | {"errors": 20}}
+    rows = Rates().look([asked], 0.0)
+    assert [(row.p99, row.errors) for row in rows] == [(0.2, 2.0), (0.2, 0.5), (None, None)]
+    assert [row.says for row in rows] == ["", "warming up", ""]
+
+
 def test_a_rate_takes_two_looks():
     rates = Rates()
     assert [row.rate for row in rates.look([service(worker(1, 100), worker(2, 5))], 10.0)] == [

@@ -10,7 +10,7 @@ from webqx_supervisor.core.traffic import CLASSES, Traffic
 from webqx_supervisor.daemon.history.record import Gauge, Record, Sources
 from webqx_supervisor.daemon.history.store import FINE, Store
 from webqx_supervisor.daemon.registry import Registry
-from webqx_supervisor.model.history import Slo
+from webqx_supervisor.model.history import Served, Slo
 
 
 class World:
@@ -30,6 +30,7 @@ class World:
             lambda: {"api": self.up},
             gauges,
             lambda: {"api": Traffic(answered=tuple(self.answered))},
+            lambda: {("api", 1): Traffic(answered=tuple(self.answered))},
             lambda: {"api": self.slo},
         )
         self.record = Record(path, self.registry, sources, lambda: self.now)
@@ -57,6 +58,7 @@ async def test_every_10_s_a_point_of_what_was_since_the_last(world):
     point = world.record.latest["api"]
     assert (point.at, point.span) == (1_000_010, 10.0)
     assert (point.requests, point.errors, point.in_flight, point.workers_up) == (10, 2, 2, 1)
+    assert world.record.served == {("api", 1): Served(10.0, requests=10, errors=2)}
     world.answered = [0, 8, 0, 1, 2]
     world.pass_by(FINE)
     await auntil(lambda: world.record.latest["api"] != point)

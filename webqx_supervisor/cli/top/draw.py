@@ -154,6 +154,8 @@ def _title(screen: Screen) -> Text:
     title = Text(f"{view.pane}{about}")
     if row is not None and row.reason and view.pane is not Pane.KEYS:
         title.append(f"  {row.reason}", "yellow")
+    if row is not None and row.says and view.pane is not Pane.KEYS:
+        title.append(f"  {row.says}")
     return title
 
 

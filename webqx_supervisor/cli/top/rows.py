@@ -26,8 +26,10 @@ class Row:
     restarts: int
     instances: int
     reason: str
+    says: str = ""
+    """What a worker says of itself by sd_notify(3)."""
     p99: float | None = None
-    """s, of a service in the last 10 s."""
+    """s, in the last 10 s."""
     errors: float | None = None
     """Answers with a status from 500 up, a second, in the same time."""
     rates: tuple[float, ...] = ()
@@ -88,7 +90,8 @@ class Rates:
 
 
 def _service_row(service: Mapping[str, Any], rates: tuple[float, ...]) -> Row:
-    workers, latest = service["workers"], service.get("latest") or {}
+    workers = service["workers"]
+    p99, errors = _latest(service)
     up = sum(worker["state"] == "RUNNING" and worker["healthy"] for worker in workers)
     return Row(
         name=service["name"],
@@ -103,8 +106,8 @@ def _service_row(service: Mapping[str, Any], rates: tuple[float, ...]) -> Row:
         restarts=sum(worker["restarts"] for worker in workers),
         instances=service["instances"],
         reason=next((worker["reason"] for worker in workers if worker.get("reason")), ""),
-        p99=latest.get("p99"),
-        errors=latest["errors"] / latest["span"] if latest.get("span") else None,
+        p99=p99,
+        errors=errors,
         rates=rates,
     )
 
@@ -112,6 +115,7 @@ def _service_row(service: Mapping[str, Any], rates: tuple[float, ...]) -> Row:
 def _worker_row(
     name: str, service: Mapping[str, Any], worker: Mapping[str, Any], rates: tuple[float, ...]
 ) -> Row:
+    p99, errors = _latest(worker)
     return Row(
         name=name,
         service=service["name"],
@@ -125,8 +129,18 @@ def _worker_row(
         restarts=worker["restarts"],
         instances=service["instances"],
         reason=worker.get("reason", ""),
+        says=worker.get("status_text", ""),
+        p99=p99,
+        errors=errors,
         rates=rates,
     )
+
+
+def _latest(of: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Return p99 and errors a second in the last 10 s, if a service or a worker tells them."""
+    latest = of.get("latest") or {}
+    errors = latest["errors"] / latest["span"] if latest.get("span") else None
+    return latest.get("p99"), errors
 
 
 def matching(rows: Iterable[Row], pattern: str) -> Iterator[Row]:

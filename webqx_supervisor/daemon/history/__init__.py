@@ -27,6 +27,7 @@ def record_of(
         states=lambda: {each.service.name: each.up for each in services.all()},
         gauges=gauges,
         traffic=metrics.services,
+        workers=metrics.workers,
         objectives=lambda: {each.name: each.slo for each in services.config.services},
     )
     return Record(places.history, registry, sources)

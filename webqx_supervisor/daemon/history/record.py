@@ -13,14 +13,16 @@ from typing import TypeVar
 import trio
 
 from webqx_supervisor.core.slo import Standing, standings
-from webqx_supervisor.core.traffic import Histogram, Traffic
+from webqx_supervisor.core.traffic import Traffic, served
 from webqx_supervisor.core.uptime import Uptime
 from webqx_supervisor.daemon.history.store import COARSE, FINE, KEPT, Store
 from webqx_supervisor.daemon.registry import Registry
-from webqx_supervisor.model.history import Point, Slo, Tally
+from webqx_supervisor.model.history import Point, Served, Slo, Tally
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Place = tuple[str, int]
+"""A service's name, and the number of a worker."""
 
 SLO_EVERY = 60.0
 """s between two looks at the objectives."""
@@ -43,6 +45,7 @@ class _Span:
 
     at: float
     traffic: Mapping[str, Traffic]
+    workers: Mapping[Place, Traffic]
     uptime: Uptime
 
 
@@ -55,6 +58,8 @@ class Sources:
     gauges: Callable[[], Awaitable[Mapping[str, Gauge]]]
     traffic: Callable[[], Mapping[str, Traffic]]
     """What each has answered so far."""
+    workers: Callable[[], Mapping[Place, Traffic]]
+    """What each worker has."""
     objectives: Callable[[], Mapping[str, Slo]]
     """What each is held to."""
 
@@ -79,6 +84,8 @@ class Record:
         self._complained = False
         self.latest: Mapping[str, Point] = {}
         """The latest point of each service."""
+        self.served: Mapping[Place, Served] = {}
+        """What each worker answered in the same time."""
         self.standings: Mapping[str, tuple[Standing, ...]] = {}
         """How the objectives of each service stand."""
 
@@ -126,7 +133,8 @@ class Record:
     def _span(self) -> _Span:
         uptime = Uptime()
         uptime.see(self._sources.states(), trio.current_time())
-        return _Span(self._clock(), self._sources.traffic(), uptime)
+        sources = self._sources
+        return _Span(self._clock(), sources.traffic(), sources.workers(), uptime)
 
     async def _write(self, table: int) -> None:
         self._see()
@@ -137,7 +145,7 @@ class Record:
         }
         self._spans[table] = now
         if table == FINE:
-            self.latest = points
+            self.latest, self.served = points, _served(span, now, self._clock())
         rows = list(points.items())
         if table == FINE:
             await self._in_thread(lambda store: store.add(FINE, rows))
@@ -191,21 +199,27 @@ class Record:
                 await trio.to_thread.run_sync(self._store.close, limiter=self._one)
 
 
+def _served(span: _Span, now: _Span, at: float) -> dict[Place, Served]:
+    seconds = max(at - span.at, 0.0)
+    return {
+        worker: served(span.workers.get(worker, Traffic()), traffic, seconds)
+        for worker, traffic in now.workers.items()
+    }
+
+
 def _point(name: str, gauge: Gauge, span: _Span, now: _Span, at: float) -> Point:
     before, after = span.traffic.get(name, Traffic()), now.traffic.get(name, Traffic())
-    answered = [max(a - b, 0) for a, b in zip(after.answered, before.answered, strict=True)]
-    quiet = after.durations == before.durations  # as most are, and then there is less to do
-    durations = Histogram() if quiet else after.durations - before.durations
+    did = served(before, after, max(at - span.at, 0.0))
     up_s, due_s = span.uptime.take(name)
     return Point(
         at=int(at),
-        span=max(at - span.at, 0.0),
+        span=did.span,
         up_s=up_s,
         due_s=due_s,
-        requests=sum(answered),
-        errors=answered[4],
-        p50=durations.quantile(0.5),
-        p99=durations.quantile(0.99),
+        requests=did.requests,
+        errors=did.errors,
+        p50=did.p50,
+        p99=did.p99,
         in_flight=gauge.in_flight,
         cpu_percent=gauge.cpu_percent,
         rss_bytes=gauge.rss_bytes,

@@ -4,6 +4,15 @@ import { clock } from "/words.js";
 
 const COLOURS = ["--line-1", "--line-2"];
 
+/** Return the points with an empty one wherever nobody has looked for longer than between two looks. */
+export function parted(points) {
+  return points.flatMap((each, at) => {
+    const before = points[at - 1];
+    const missing = before && each.at - before.at > 2.5 * Math.max(each.span, before.span, 1);
+    return missing ? [{ at: (before.at + each.at) / 2, empty: true }, each] : [each];
+  });
+}
+
 /** A chart in `element`: `series` are [label, key of the points] each; it reaches up to `least`. */
 export class Chart {
   constructor(element, title, series, format, least = 1) {
@@ -16,7 +25,6 @@ export class Chart {
       stroke: style.getPropertyValue(COLOURS[at]),
       width: 1.5,
       points: { show: false },
-      spanGaps: true,
       value: (_, value) => (value === null || value === undefined ? "–" : format(value)),
     }));
     const options = {
@@ -37,7 +45,9 @@ export class Chart {
   }
 
   show(points) {
-    this.plot.setData([points.map((each) => each.at), ...this.series.map(([, key]) => points.map((each) => each[key] ?? null))]);
+    // To uPlot null is a gap; over undefined, as where there were no answers to time, a line goes on.
+    const seen = parted(points);
+    this.plot.setData([seen.map((each) => each.at), ...this.series.map(([, key]) => seen.map((each) => (each.empty ? null : each[key] ?? undefined)))]);
     const last = points.at(-1);
     const now = this.series.map(([label, key]) => `${label} ${last?.[key] === null || last?.[key] === undefined ? "unknown" : this.format(last[key])}`);
     this.element.setAttribute("aria-label", `${this.label}: now ${now.join(", ")}`);

@@ -50,6 +50,7 @@ function point(at, service, old, elapsed) {
   const sum = (key) => service.workers.reduce((total, worker) => total + worker[key], 0);
   return {
     at,
+    span: old ? elapsed : 1,
     rate: old && elapsed > 0 ? added(service, old) / elapsed : null,
     errors: service.latest ? service.latest.errors / service.latest.span : null,
     p50: service.latest?.p50 ?? null,

@@ -7,6 +7,7 @@ export async function past(name, seconds) {
   const { points } = await ask(`/api/history?${new URLSearchParams({ service: name, seconds })}`);
   return points.map((each) => ({
     at: each.at,
+    span: each.span,
     rate: each.requests / each.span,
     errors: each.errors / each.span,
     p50: each.p50,

@@ -9,7 +9,7 @@ import { ask, order } from "/orders.js";
 import { badge } from "/overview.js";
 import { bytes, clock, count, duration, milliseconds, moment, percent } from "/words.js";
 
-const TITLES = ["Worker", "State", "Pid", "Port", "Up", "Restarts", "CPU", "Memory", "In flight", "Requests", ""];
+const TITLES = ["Worker", "State", "Pid", "Port", "Up", "Restarts", "CPU", "Memory", "In flight", "Requests/s", "p99", "5xx/s", ""];
 const RANGES = [["15 minutes", 900], ["24 hours", 86400], ["30 days", 2592000]];
 const FRESH = 60; // s after which a longer past is asked for again
 const TABS = ["Logs", "Events", "Deaths"];
@@ -124,7 +124,9 @@ class View {
   row(worker, wellInAll) {
     const well = worker.state === "RUNNING" ? worker.healthy : wellInAll;
     const name = `${this.name}:${worker.instance}`;
-    const cells = [name, badge(worker.state, well), worker.pid ?? "–", worker.port ?? worker.remote ?? "–", worker.pid ? duration(worker.uptime_s) : "–", worker.restarts, percent(worker.cpu_percent), bytes(worker.rss_bytes), worker.in_flight, worker.requests, [worker.reason, worker.status_text].filter(Boolean).join("; ")];
+    const latest = worker.latest;
+    const rate = (key) => (latest?.span ? count(latest[key] / latest.span) : "–");
+    const cells = [name, badge(worker.state, well), worker.pid ?? "–", worker.port ?? worker.remote ?? "–", worker.pid ? duration(worker.uptime_s) : "–", worker.restarts, percent(worker.cpu_percent), bytes(worker.rss_bytes), worker.in_flight, rate("requests"), milliseconds(latest?.p99), rate("errors"), [worker.reason, worker.status_text].filter(Boolean).join("; ")];
     return el("tr", { class: well ? "" : "ill", "data-worker": name }, cells.map((cell, at) => el("td", { "data-title": TITLES[at] }, typeof cell === "object" ? cell : String(cell))));
   }
 
