@@ -75,6 +75,18 @@ def test_somebody_is_woken_up_by_what_was_bad_and_still_is(long, short, alarms):
     assert bool(standing.alarm) == alarms
 
 
+def test_few_errors_wake_nobody_up():
+    def of_two(errors):
+        return lambda _: Tally(0, 0, 2 * errors, errors)
+
+    (standing,) = standings(Slo(errors=0.01), of_two(4))
+    assert (standing.burn[0][1], standing.alarm) == (pytest.approx(50), "")
+    (standing,) = standings(Slo(errors=0.01), of_two(5))
+    assert standing.alarm
+    (standing,) = standings(Slo(errors=0.01, min_errors=1), of_two(1))
+    assert standing.alarm
+
+
 @given(st.floats(0.5, 0.9999), st.integers(1, 10**6), st.data())
 def test_more_failures_never_look_better(target, requests, data):
     fewer = data.draw(st.integers(0, requests))

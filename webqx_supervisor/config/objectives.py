@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from webqx_supervisor.config import units
-from webqx_supervisor.config.kinds import Section, Share, Timeout
+from webqx_supervisor.config.kinds import Positive, Section, Share, Timeout
 from webqx_supervisor.model import history
 
 _SLO = history.Slo()
@@ -35,6 +35,11 @@ class Slo(Section):
         default=units.as_written(_SLO.window),
         description="The time that counts, back from now; 30 days are remembered.",
     )
+    min_errors: Positive = Field(
+        default=_SLO.min_errors,
+        description="So many requests must have failed, in the hour or the six that burn too fast, "
+        "before anybody is told: with little traffic one is a large share.",
+    )
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -44,6 +49,8 @@ class Slo(Section):
             raise ValueError('wanted more than "0%" of `errors`: it would leave no budget')
         if self.window > _SLO.window:
             raise ValueError("`window` is longer than the 30 days that are remembered")
+        if self.errors is None and "min_errors" in self.model_fields_set:
+            raise ValueError("`min_errors` counts only with `errors`")
         return self
 
 
@@ -57,4 +64,7 @@ def slo(entry: Objectives) -> history.Slo:
     """Return what a service is held to."""
     if entry.slo is None:
         return _SLO
-    return history.Slo(entry.slo.availability or 0.0, entry.slo.errors or 0.0, entry.slo.window)
+    given = entry.slo
+    return history.Slo(
+        given.availability or 0.0, given.errors or 0.0, given.window, given.min_errors
+    )

@@ -53,12 +53,23 @@ def standings(slo: Slo, past: Past) -> Iterator[Standing]:
     if slo.availability:
         yield _standing("availability", slo.availability, slo.window, lambda s: _down(past(s), s))
     if slo.errors:
-        yield _standing("errors", 1 - slo.errors, slo.window, lambda s: _failed(past(s)))
+        yield _standing(
+            "errors",
+            1 - slo.errors,
+            slo.window,
+            lambda s: _failed(past(s)),
+            lambda s: past(s).errors >= slo.min_errors,
+        )
 
 
 def _standing(
-    objective: str, target: float, window: float, bad: Callable[[float], _Bad]
+    objective: str,
+    target: float,
+    window: float,
+    bad: Callable[[float], _Bad],
+    matters: Callable[[float], bool] = bool,
 ) -> Standing:
+    """Return how it stands; somebody is woken up by a span of so many s only where it `matters`."""
     allowed = 1 - target
     share = bad(window).of_the_known
 
@@ -69,7 +80,7 @@ def _standing(
         (
             f"{objective}: its budget burns {burn(long):.1f} times as fast as it lasts"
             for rate, long, short in (FAST, SLOW)
-            if burn(long) >= rate and burn(short) >= rate
+            if burn(long) >= rate and burn(short) >= rate and matters(long)
         ),
         "",
     )

@@ -49,6 +49,8 @@ class Slo:
     errors: float = 0.0
     """The share of requests that may be answered with a status from 500 up."""
     window: float = 30 * 86400.0
+    min_errors: int = 5
+    """So many requests must have failed before anybody is woken up for them."""
 
 
 @dataclass(frozen=True, slots=True)
