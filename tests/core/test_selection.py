@@ -110,3 +110,15 @@ def test_profiles_that_no_service_has_are_told():
     selection.check_profiles(["dev", "*"], CONFIG)
     with pytest.raises(NoSuchService, match=r"no profile 'dve' in .*; there is: dev, test"):
         selection.check_profiles(["dve"], CONFIG)
+
+
+def test_what_means_nothing_can_be_passed_over():
+    groups = selection.groups_of(CONFIG)
+    assert selection.among(["web", "gone", "z*", "tools"], groups) == (
+        "web",
+        "debugger",
+        "recorder",
+    )
+    assert selection.among([], groups) == ()
+    told = selection.nothing("gone", {"api": ("backend",), "web": ()})
+    assert told == "no service 'gone'; there is: api, web; groups: backend"

@@ -5,10 +5,12 @@ import os
 import signal
 import sys
 import threading
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import helpers
 import pytest
+import trustme
 
 
 @pytest.fixture
@@ -98,6 +100,34 @@ def test_a_stop_by_hand_is_no_alert_and_a_crash_loop_is(project, web):
     assert told(web).count(("firing", "down", "api")) == before
 
 
+def test_a_rule_is_about_services_as_commands_name_them(project, web):
+    rules = '[[alerts.rules]]\non = "down"\nfor = "0s"\nservices = ["backend", "w?b"]\n'
+    others = "".join(
+        f'[services.{name}]\ncommand = "sleep 600"\nrestart.policy = "never"\n{more}\n'
+        for name, more in (("jobs", 'group = "backend"'), ("web", ""), ("other", ""))
+    )
+    project.service(more=others + alerts(web, rules)).cli("start")
+    for name in ("api", "other", "jobs", "web"):
+        os.kill(project.pids(name)[0], signal.SIGKILL)
+    helpers.until(lambda: len(told(web)) >= 2, 40)
+    assert sorted(told(web)) == [("firing", "down", "jobs"), ("firing", "down", "web")]
+
+
+def test_a_certificate_that_ends_is_no_services(project, web):
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost", not_after=datetime.now(UTC) + timedelta(days=3))
+    issued.private_key_pem.write_to_path(project.folder / "key.pem")
+    issued.cert_chain_pems[0].write_to_path(project.folder / "cert.pem")
+    dashboard = '[daemon.dashboard]\ncertificate = "cert.pem"\nkey = "key.pem"\n'
+    project.service(more=dashboard + alerts(web, '[[alerts.rules]]\non = "certificate"\n'))
+    project.cli("start")
+    helpers.until(lambda: told(web))
+    assert told(web) == [("firing", "certificate", str(project.folder / "cert.pem"))]
+    assert "the certificate ends in " in web.got[0]["text"]
+    (event,) = [each for each in project.events() if each["kind"] == "alert"]
+    assert (event["service"], event["instance"]) == ("", 0)
+
+
 def test_a_test_says_who_was_reached(project, web):
     more = '[alerts.to.nobody]\nwebhook = "http://127.0.0.1:1/x"\n'
     project.service(more=alerts(web, "") + more).cli("start")
@@ -125,6 +155,16 @@ def test_without_receivers_it_says_so(project):
         ('[[alerts.rules]]\non = "memory"', "alerts.rules[0]", "needs a `limit`"),
         ('[[alerts.rules]]\non = "disk"\nlimit = "14d"', "alerts.rules[0]", "%"),
         ('[[alerts.rules]]\non = "down"\nto = ["x"]', "alerts.rules[0].to", "no receiver `x`"),
+        (
+            '[[alerts.rules]]\non = "down"\nservices = ["api", "w*"]',
+            "alerts.rules[0].services",
+            "no service matches 'w*'; there is: api",
+        ),
+        (
+            'slo = { availability = "99%", min_errors = 3 }',
+            "services.api.slo",
+            "only with `errors`",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(project, text, key, said):

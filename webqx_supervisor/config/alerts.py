@@ -1,7 +1,7 @@
 """The keys of [alerts]: whom to tell what."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -11,6 +11,7 @@ from webqx_supervisor.config import units
 from webqx_supervisor.config.kinds import Command, Count, Duration, Name, Section, Text, Texts
 from webqx_supervisor.config.paths import absolute
 from webqx_supervisor.config.phrases import found
+from webqx_supervisor.core.selection import among, nothing
 from webqx_supervisor.model import alerts
 from webqx_supervisor.model.alerts import Condition, Means, Security
 
@@ -128,7 +129,7 @@ class Rule(Section):
         'free, "5%"; `certificate`: the time that it is still to be good for, "14d".',
     )
     services: Texts = Field(
-        default=(), description="Names or patterns of services; by default all."
+        default=(), description="Names, groups or globs of services; by default all."
     )
     to: Texts = Field(default=(), description="Names of receivers; by default all.")
 
@@ -187,9 +188,14 @@ def alerts_of(entry: Alerts, folder: Path) -> alerts.Alerts:
     )
 
 
-def alert_clashes(entry: Alerts) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Find rules for receivers that are not there."""
+def alert_clashes(
+    entry: Alerts, groups: Mapping[str, Collection[str]]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Find rules for receivers, or services, that are not there; `groups` has those of each."""
     for position, rule in enumerate(entry.rules):
+        for word in rule.services:
+            if not among([word], groups):
+                yield ("alerts", "rules", position, "services"), nothing(word, groups)
         for name in rule.to:
             if name not in entry.to:
                 there = ", ".join(entry.to) or "none"

@@ -44,10 +44,17 @@ def clashes(document: ServicesToml, names: Names, cpus: int) -> Iterator[Complai
     yield from readiness_clashes(document.services)
     yield from quota_clashes(document.services)
     yield from belonging_clashes(document.services, names.services)
-    yield from alert_clashes(document.alerts)
+    yield from alert_clashes(document.alerts, _groups(document.services, names.services))
     yield from scaling_clashes(document, cpus)
     yield from route_clashes(document, names, {path[1]: entry for path, entry in listeners})
     yield from _balances(document, {path[1]: entry for path, entry in listeners})
+
+
+def _groups(
+    services: Mapping[str, Service], known: Collection[str]
+) -> Mapping[str, Collection[str]]:
+    """Return the groups of each service that is written down, right or wrong."""
+    return {name: services[name].group if name in services else () for name in known}
 
 
 def _listeners(document: ServicesToml) -> list[tuple[KeyPath, Listener]]:

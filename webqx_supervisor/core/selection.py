@@ -4,7 +4,7 @@ A group never has the name of a service, and a name holds no sign of a glob, so 
 thing.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from webqx_supervisor.model.config import Config
@@ -24,6 +24,19 @@ def select(words: Sequence[str], config: Config) -> tuple[str, ...]:
     if not words:
         return tuple(service.name for service in config.services)
     return tuple(dict.fromkeys(name for word in words for name in _meant(word, config)))
+
+
+def among(words: Iterable[str], groups: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+    """Return the names that any of the words means; `groups` has those of each service.
+
+    A word that means nothing is passed over.
+    """
+    return tuple(dict.fromkeys(name for word in words for name in _found(word, groups)))
+
+
+def groups_of(config: Config) -> Mapping[str, Collection[str]]:
+    """Return the groups of each service."""
+    return {service.name: service.groups for service in config.services}
 
 
 def to_start(
@@ -89,27 +102,33 @@ def check_profiles(profiles: Iterable[str], config: Config) -> None:
         raise NoSuchService(f"no profile {profile!r} in {config.file}; there is: {there}")
 
 
+def nothing(word: str, groups: Mapping[str, Collection[str]]) -> str:
+    """Say that a word means nothing, and what there is."""
+    what = f"no service matches {word!r}" if _GLOB_SIGNS & set(word) else f"no service {word!r}"
+    return f"{what}; there is: {_there(groups)}"
+
+
 def _meant(word: str, config: Config) -> tuple[str, ...]:
-    names = [service.name for service in config.services]
-    if word in names:
+    groups = groups_of(config)
+    found = _found(word, groups)
+    if not found:
+        what, _, there = nothing(word, groups).partition("; ")
+        raise NoSuchService(f"{what} in {config.file}; {there}")
+    return found
+
+
+def _found(word: str, groups: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+    if word in groups:
         return (word,)
     if _GLOB_SIGNS & set(word):
-        found = [name for name in names if fnmatchcase(name, word)]
-    else:
-        found = [service.name for service in config.services if word in service.groups]
-    if not found:
-        raise NoSuchService(f"{_nothing(word)} in {config.file}; there is: {_there(config)}")
-    return tuple(found)
+        return tuple(name for name in groups if fnmatchcase(name, word))
+    return tuple(name for name, own in groups.items() if word in own)
 
 
-def _nothing(word: str) -> str:
-    return f"no service matches {word!r}" if _GLOB_SIGNS & set(word) else f"no service {word!r}"
-
-
-def _there(config: Config) -> str:
-    names = ", ".join(sorted(service.name for service in config.services)) or "none"
-    groups = ", ".join(sorted({group for each in config.services for group in each.groups}))
-    return f"{names}; groups: {groups}" if groups else names
+def _there(groups: Mapping[str, Collection[str]]) -> str:
+    names = ", ".join(sorted(groups)) or "none"
+    known = ", ".join(sorted({group for own in groups.values() for group in own}))
+    return f"{names}; groups: {known}" if known else names
 
 
 def _all_inactive(word: str, services: Iterable[Service]) -> str:

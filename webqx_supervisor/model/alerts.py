@@ -71,7 +71,7 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`patience`: for how long it must hold. `services`: names or patterns, () for all."""
+    """`patience`: for how long it must hold. `services`: names, groups, globs; () for all."""
 
     on: Condition
     patience: float = 0.0

@@ -1,12 +1,12 @@
 """What holds now, for each rule."""
 
-import fnmatch
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from webqx_supervisor.core import selection
 from webqx_supervisor.core.alerting.alarms import Finding
 from webqx_supervisor.core.slo import Standing
 from webqx_supervisor.daemon.services import Services
@@ -51,9 +51,10 @@ def findings(rules: Iterable[Rule], world: World) -> list[Finding]:
 
 
 def _chosen(rule: Rule, world: World) -> Iterator[Supervisor]:
+    groups = selection.groups_of(world.services.config)
+    chosen = selection.among(rule.services, groups) if rule.services else groups
     for supervisor in world.services.all():
-        name = supervisor.service.name
-        if not rule.services or any(fnmatch.fnmatchcase(name, each) for each in rule.services):
+        if supervisor.service.name in chosen:
             yield supervisor
 
 

@@ -147,12 +147,12 @@ class AlertWatch:
         for name, share in by_receiver(notices, names).items():
             self._box(name).put(share, now)
         for notice in notices:
-            service, _, number = notice.finding.subject.partition(":")
+            service, number = _worker(notice.finding)
             self.registry.tell(
                 "alert" if notice.turn is not Turn.IS_OVER else "alert_over",
                 f"{notice.finding.on}: {notice.finding.text}",
-                service=service if notice.finding.on is not Condition.DISK else "",
-                instance=int(number) if number.isdecimal() else 0,
+                service=service,
+                instance=number,
             )
         if notices:
             self._news.set()
@@ -233,3 +233,11 @@ class AlertWatch:
             write_atomically(self.path, json.dumps(to_plain(saved)).encode(), durable=False)
         except OSError as error:  # told again after a restart of the daemon
             log.warning("cannot keep the alerts: %s", error)
+
+
+def _worker(finding: Finding) -> tuple[str, int]:
+    """Return the service and the worker that it is about; ("", 0) where it is about none."""
+    if finding.on in (Condition.DISK, Condition.CERTIFICATE):
+        return "", 0
+    service, _, number = finding.subject.partition(":")
+    return service, int(number) if number.isdecimal() else 0
