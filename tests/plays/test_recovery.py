@@ -70,6 +70,16 @@ def test_a_stranger_who_got_the_pid_of_a_worker_is_left_alone(project, boot):
         stranger.kill()
 
 
+def test_a_command_between_two_daemons_waits_for_the_next(project):
+    project.service().cli("start")
+    for words in (("status",), ("scale", "api", "3"), ("logs", "api")):
+        os.kill(project.status()["daemon"]["pid"], signal.SIGKILL)
+        project.cli(*words)
+    project.all_running(3)
+    project.cli("stop")
+    assert "not running" in project.cli("status", code=3)
+
+
 @pytest.mark.parametrize("years", [-10, 10])
 def test_a_wall_clock_that_was_set_does_not_change_the_age_of_anybody(project, years):
     project.service().cli("start")

@@ -1,5 +1,6 @@
 """What all verbs share: their options, and the way from `-c FILE` to the daemon."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -9,15 +10,19 @@ import click
 
 from webqx_supervisor.cli import suggest
 from webqx_supervisor.config import known
-from webqx_supervisor.config.files import locate
+from webqx_supervisor.config.files import is_held, locate
+from webqx_supervisor.config.places import Places
 from webqx_supervisor.config.units import seconds
 from webqx_supervisor.control.client import Client
-from webqx_supervisor.model.errors import WebqxError
+from webqx_supervisor.model.errors import DaemonNotRunning, WebqxError
 
 DEFAULT_FILE = suggest.DEFAULT_FILE
 _CHOSEN = "chosen_daemon"
+BETWEEN_DAEMONS, PAUSE = 10.0, 0.02
+"""s that the next daemon may take to be there, and between two looks whether it is."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 class _Duration(click.ParamType[float]):
@@ -109,9 +114,24 @@ services_argument = click.argument(
 
 def call(file: Path, method: str, path: str, body: Any = None) -> Any:
     """Ask the daemon of this services.toml. Raises DaemonNotRunning and what the answer names."""
-    return Client(str(locate(file).socket)).call(method, path, body)
+    return _reach(locate(file), lambda client: client.call(method, path, body))
 
 
 def stream(file: Path, path: str) -> Iterator[bytes]:
     """Yield the pieces of an answer that has no end of its own, as they come."""
-    return Client(str(locate(file).socket)).stream(path)
+    return _reach(locate(file), lambda client: client.stream(path))
+
+
+def _reach(places: Places, ask: Callable[[Client], T]) -> T:
+    """Ask the daemon, or the next one: between two of them the keeper holds the lock.
+
+    Nothing has been asked while nobody is reached, so nothing is asked twice.
+    """
+    client, deadline = Client(str(places.socket)), time.monotonic() + BETWEEN_DAEMONS
+    while True:
+        try:
+            return ask(client)
+        except DaemonNotRunning:
+            if not is_held(places.lock) or time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE)
