@@ -12,16 +12,13 @@ from webqx_supervisor.model.errors import ConfigError
 API = '[services.api]\ncommand = "true"\nport = 3001\nlisten = 3000\ninstances = 2\n'
 
 
-def parsed(said, files=()):
-    def read_text(path):
-        return dict(files)[path]
-
-    return parse(f"{API}[daemon]\nmetrics = {said}\n", "/tmp/services.toml", 2, read_text).metrics
+def parsed(said, folder="/tmp"):
+    return parse(f"{API}[daemon]\nmetrics = {said}\n", f"{folder}/services.toml", 2).metrics
 
 
-def problem(said, files=()):
+def problem(said, folder="/tmp"):
     with pytest.raises(ConfigError) as raised:
-        parsed(said, files)
+        parsed(said, folder)
     (found,) = raised.value.problems
     return found.line, found.key, found.message
 
@@ -35,16 +32,28 @@ def test_an_address_alone_is_all_it_needs(said):
     assert parsed(said) == MetricsDoor("127.0.0.1:9100")
 
 
-def test_a_token_lets_others_in():
-    door = parsed('{ bind = "0.0.0.0:9100", token = "file:t" }', [("/tmp/t", "secret")])
-    assert door == MetricsDoor("0.0.0.0:9100", Source(SourceKind.SECRET, "file:/tmp/t"))
+def test_a_token_lets_others_in(tmp_path):
+    (tmp_path / "t").write_text("secret")
+    door = parsed('{ bind = "0.0.0.0:9100", token = "file:t" }', tmp_path)
+    assert door == MetricsDoor("0.0.0.0:9100", Source(SourceKind.SECRET, f"file:{tmp_path / 't'}"))
+
+
+def test_a_token_may_be_a_credential_of_systemd(tmp_path):
+    (tmp_path / "scrape").write_text("secret\n")
+    entry = Daemon.model_validate({"metrics": {"bind": 9100, "token": "cred:scrape"}}).metrics
+    assert not list(metrics_problems(entry, str, {"CREDENTIALS_DIRECTORY": str(tmp_path)}))
+    ((_, told),) = metrics_problems(entry, str, {})
+    assert told == "no credentials here: systemd sets no CREDENTIALS_DIRECTORY for the daemon"
 
 
 def test_a_token_of_the_environment_is_looked_for_there():
     entry = Daemon.model_validate({"metrics": {"bind": 9100, "token": "env:T"}}).metrics
-    assert not list(metrics_problems(entry, str, str, {"T": "secret"}))
-    (found,) = metrics_problems(entry, str, str, {})
-    assert found == (("daemon", "metrics", "token"), "env:T: not set in the environment")
+    assert not list(metrics_problems(entry, str, {"T": "secret"}))
+    (found,) = metrics_problems(entry, str, {})
+    assert found == (
+        ("daemon", "metrics", "token"),
+        "T is not set in the environment that the daemon was started in",
+    )
 
 
 @pytest.mark.parametrize("bind", ['"0.0.0.0:9100"', '"[::]:9100"', '"10.0.0.1:9100"'])
@@ -84,6 +93,7 @@ def test_what_is_wrong_is_told_with_its_line_and_key(said, key, words):
     assert "hunter2" not in found.message
 
 
-def test_an_empty_token_is_none():
-    _, key, message = problem('{ bind = 9100, token = "file:t" }', [("/tmp/t", " \n")])
+def test_an_empty_token_is_none(tmp_path):
+    (tmp_path / "t").write_text(" \n")
+    _, key, message = problem('{ bind = 9100, token = "file:t" }', tmp_path)
     assert (key, message) == ("daemon.metrics.token", "there is nothing in it")

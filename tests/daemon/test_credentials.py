@@ -199,3 +199,15 @@ async def test_passwords_are_read_like_secrets(scene, tmp_path):
     scene.store.key_missing(source)  # has no meaning for them
     await auntil(lambda: True)
     assert tokens.SECRET not in repr(scene.store.current)
+
+
+async def test_a_secret_may_be_a_credential_of_systemd(scene, monkeypatch, tmp_path):
+    (tmp_path / "jwt").write_text("s" * 40)
+    source = Source(SourceKind.SECRET, "cred:jwt")
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    async with scene.running(source):
+        assert "no credentials here" in scene.held(source).reason
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    scene = Scene(tmp_path)
+    async with scene.running(source):
+        assert scene.held(source).text == "s" * 40

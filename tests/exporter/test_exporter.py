@@ -170,7 +170,7 @@ def test_a_missing_place_is_its_end(tmp_path):
     path = tmp_path / "none"
     exporter = Exporter(tmp_path / "spans.sock", Tracing(headers=(("A", f"file:{path}"),)))
     try:
-        assert exporter.says()["failing"] == f"{path}: cannot be read: No such file or directory"
+        assert exporter.says()["failing"] == f"cannot read {path}: No such file or directory"
         assert exporter.process.wait(20) == 1
     finally:
         exporter.kill()

@@ -150,7 +150,11 @@ def test_without_receivers_it_says_so(project):
         ('[alerts.to.x]\nwebhook = "hello"', "alerts.to.x.webhook", "wanted an address"),
         ("[alerts.to.x]", "alerts.to.x", "wanted one of"),
         ('[alerts.to.x]\nemail = "a@b"', "alerts.to.x", "needs `smtp`"),
-        ('[alerts.to.x]\nntfy = "http://x/y"\ntoken = "abc"', "alerts.to.x.token", "no place here"),
+        (
+            '[alerts.to.x]\nntfy = "http://x/y"\ntoken = "abc"',
+            "alerts.to.x.token",
+            "in this file",
+        ),
         ('[[alerts.rules]]\non = "dwn"', "alerts.rules[0].on", "down"),
         ('[[alerts.rules]]\non = "memory"', "alerts.rules[0]", "needs a `limit`"),
         ('[[alerts.rules]]\non = "disk"\nlimit = "14d"', "alerts.rules[0]", "%"),

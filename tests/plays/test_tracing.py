@@ -83,7 +83,7 @@ def test_the_access_log_names_the_trace(receiver, project):
 
 
 def test_what_is_in_flight_at_the_end_is_told(receiver, project):
-    host(receiver, project)
+    host(project, receiver)
     the_exporter(project)
     for _ in range(20):
         httpx.get(project.url)
@@ -93,7 +93,7 @@ def test_what_is_in_flight_at_the_end_is_told(receiver, project):
 
 
 def test_a_receiver_may_be_away(receiver, project):
-    host(receiver, project)
+    host(project, receiver)
     receiver.status = 503
     asks_until(project, lambda: told(project))
     assert "no spans go to" in told(project)[-1]
@@ -103,7 +103,7 @@ def test_a_receiver_may_be_away(receiver, project):
 
 
 def test_an_exporter_that_dies_is_followed_by_another(receiver, project):
-    host(receiver, project)
+    host(project, receiver)
     asks_until(project, receiver.spans)
     first = the_exporter(project)
     first.kill()
@@ -113,7 +113,7 @@ def test_an_exporter_that_dies_is_followed_by_another(receiver, project):
 
 
 def test_spans_go_on_after_the_daemon_was_killed(receiver, project):
-    host(receiver, project)
+    host(project, receiver)
     asks_until(project, receiver.spans)
     first = the_exporter(project)
     before = len(receiver.spans())

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from webqx_supervisor.config import units
+from webqx_supervisor.config.auth_fields import secret_place
 from webqx_supervisor.config.kinds import Command, Count, Duration, Name, Section, Text, Texts
 from webqx_supervisor.config.paths import absolute
 from webqx_supervisor.config.phrases import found
@@ -18,7 +19,7 @@ from webqx_supervisor.model.alerts import Condition, Means, Security
 _ALERTS = alerts.Alerts()
 _SMTP = alerts.Smtp()
 _DAY = 86400.0
-_PLACE = re.compile(r"https?://[^\s/]+\S*|file:.+|env:[A-Za-z_][A-Za-z0-9_]*")
+_PLACE = re.compile(r"https?://[^\s/]+\S*|file:.+|env:[A-Za-z_][A-Za-z0-9_]*|cred:[!-.0-~]+")
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+")
 DEFAULTS: Mapping[Condition, tuple[float, float]] = {
     Condition.DOWN: (30.0, 0.0),
@@ -36,15 +37,10 @@ def web_place(text: str) -> str:
     """Take an address, or where one is kept. Raises ValueError."""
     if _PLACE.fullmatch(text):
         return text
-    wanted = 'wanted an address, or where it is kept: "https://…", "file:…" or "env:NAME"'
+    wanted = (
+        'wanted an address, or where it is kept: "https://…", "file:…", "env:NAME" or "cred:NAME"'
+    )
     raise ValueError(f"{wanted}; found {found(text)}")
-
-
-def secret_place(text: str) -> str:
-    """Take where a secret is kept. Raises ValueError, without the text: it may be the secret."""
-    if text.startswith(("file:", "env:")) and text.partition(":")[2]:
-        return text
-    raise ValueError('wanted where it is kept, "file:…" or "env:NAME"; a secret has no place here')
 
 
 def mail_address(text: str) -> str:

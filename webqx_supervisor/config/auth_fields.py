@@ -10,7 +10,7 @@ from webqx_supervisor.config.filter_fields import field_name
 from webqx_supervisor.config.phrases import did_you_mean, found
 from webqx_supervisor.core.bearer import ALGORITHMS
 
-_ENV = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
+_NAMED = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|cred:[!-.0-~]{1,255}")
 _REMOTE = re.compile(r"(https?)://(\[[0-9a-fA-F:.]+\]|[^/:@\s]+)(:[0-9]{1,5})?(/[!-~]*)?")
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
 _PLAIN = re.compile(r"[ -!#-\[\]-~]+")
@@ -68,12 +68,12 @@ def file_place(text: str) -> str:
 
 
 def secret_place(text: str) -> str:
-    """Take `file:secret.txt` or `env:NAME`; never the secret itself, and never repeat it."""
-    if _ENV.fullmatch(text) or (text.startswith("file:") and file_place(text[5:])):
+    """Take `file:PATH`, `env:NAME` or `cred:NAME`; never the secret itself, and never repeat it."""
+    if _NAMED.fullmatch(text) or (text.startswith("file:") and file_place(text[5:])):
         return text
     raise ValueError(
-        'wanted "file:NAME" or "env:NAME"; a secret in this file would be in its history, '
-        "in every copy of it and on every screen that shows it"
+        'wanted "file:NAME", "env:NAME" or "cred:NAME"; a secret in this file would be in its '
+        "history, in every copy of it and on every screen that shows it"
     )
 
 

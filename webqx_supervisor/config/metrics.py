@@ -11,7 +11,7 @@ from webqx_supervisor.config.addresses import bind_address
 from webqx_supervisor.config.auth_fields import secret_place
 from webqx_supervisor.config.kinds import AddressText, Port, Section
 from webqx_supervisor.config.lines import KeyPath
-from webqx_supervisor.core.credentials import read
+from webqx_supervisor.config.secretfile import NoSecret, kept
 from webqx_supervisor.model import config
 from webqx_supervisor.model.auth import Source, SourceKind
 from webqx_supervisor.model.gateway import split_address
@@ -33,7 +33,8 @@ class Metrics(Section):
     ] = Field(description="A port of 127.0.0.1, or an address with its port.")
     token: Annotated[str, AfterValidator(secret_place)] | None = Field(
         default=None,
-        description='What must come as Bearer token: "file:NAME" or "env:NAME" of the daemon. '
+        description='What must come as Bearer token: "file:NAME", "env:NAME" of the daemon or '
+        '"cred:NAME" of systemd. '
         "Without one only an address of the loopback is taken.",
     )
 
@@ -65,7 +66,6 @@ def metrics_door(entry: Metrics | None, absolute: Absolute) -> config.MetricsDoo
 def metrics_problems(
     entry: Metrics | None,
     absolute: Absolute,
-    read_text: Callable[[str], str],
     environ: Mapping[str, str] = os.environ,
 ) -> Iterator[tuple[KeyPath, str]]:
     """Find what is wrong with it; nothing of what is secret is repeated."""
@@ -74,10 +74,10 @@ def metrics_problems(
         return
     if door.token is not None:
         try:
-            if not read(door.token, read_text, environ).strip():
+            if not kept(door.token.place, environ).strip():
                 yield (*_PLACE, "token"), "there is nothing in it"
-        except ValueError as error:
-            yield (*_PLACE, "token"), f"{door.token.place.removeprefix('file:')}: {error}"
+        except NoSecret as error:
+            yield (*_PLACE, "token"), str(error)
     elif not ipaddress.ip_address(split_address(door.bind)[0]).is_loopback:
         message = f"{door.bind} can be reached from elsewhere: wanted a `token` for it"
         yield (*_PLACE, "bind"), message

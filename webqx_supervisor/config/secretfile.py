@@ -30,6 +30,16 @@ def read_secret(place: str, environ: Mapping[str, str]) -> str:
     return _checked(path_of(place, environ))
 
 
+def is_place(text: str) -> bool:
+    """Say whether a value names where it is kept, instead of being it."""
+    return text.startswith(("file:", "cred:", "env:"))
+
+
+def kept(value: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return a value, or what is kept at the place that it names. Raises NoSecret."""
+    return read_secret(value, environ) if is_place(value) else value
+
+
 def path_of(place: str, environ: Mapping[str, str]) -> str:
     """Return the path of a secret in a file. Raises NoSecret for a credential of no service."""
     kind, _, where = place.partition(":")

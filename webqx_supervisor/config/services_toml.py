@@ -78,12 +78,8 @@ def parse(
     ):
         complaints.append((_in_file(path, reading.routes), message))
     complaints += audit.problems(reading.document.audit, partial(absolute, where.parent))
-    complaints += metrics_problems(
-        reading.document.daemon.metrics, partial(absolute, where.parent), read_text
-    )
-    complaints += tracing_problems(
-        reading.document.daemon.tracing, partial(absolute, where.parent), read_text
-    )
+    complaints += metrics_problems(reading.document.daemon.metrics, partial(absolute, where.parent))
+    complaints += tracing_problems(reading.document.daemon.tracing, partial(absolute, where.parent))
     config = traced(_config(reading.document, where, services, files.pages))
     if complaints:
         raise ConfigError(_problems(complaints, key_lines(text), file))

@@ -15,9 +15,8 @@ from webqx_supervisor.config.filter_fields import field_name
 from webqx_supervisor.config.kinds import Section, Text
 from webqx_supervisor.config.lines import KeyPath
 from webqx_supervisor.config.phrases import found
-from webqx_supervisor.core.credentials import read
+from webqx_supervisor.config.secretfile import NoSecret, is_place, kept
 from webqx_supervisor.model import tracing as model
-from webqx_supervisor.model.auth import Source, SourceKind
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.gateway import Protocol, Route
 
@@ -50,11 +49,13 @@ def receiver_address(text: str) -> str:
 
 def header_value(text: str) -> str:
     """Take a field's value, or the place where it is kept. Raises ValueError."""
-    if text.startswith(("file:", "env:")):
+    if is_place(text):
         return secret_place(text)
     if text.isascii() and text.isprintable() and text == text.strip():
         return text
-    raise ValueError("wanted printable ASCII, or where it is kept: file:NAME or env:NAME")
+    raise ValueError(
+        "wanted printable ASCII, or where it is kept: file:NAME, env:NAME or cred:NAME"
+    )
 
 
 class Tracing(Section):
@@ -68,8 +69,8 @@ class Tracing(Section):
         Annotated[str, AfterValidator(field_name)], Annotated[str, AfterValidator(header_value)]
     ] = Field(
         default={},
-        description='Headers for the receiver; "file:NAME" and "env:NAME" of the daemon keep a '
-        "secret out of this file.",
+        description='Headers for the receiver; "file:NAME", "env:NAME" of the daemon and '
+        '"cred:NAME" of systemd keep a secret out of this file.',
     )
     sample: Annotated[float, BeforeValidator(part, json_schema_input_type=float | str)] = Field(
         default=_TRACING.sample,
@@ -120,7 +121,6 @@ def traced(config: Config) -> Config:
 def tracing_problems(
     entry: Tracing | None,
     absolute: Absolute,
-    read_text: Callable[[str], str],
     environ: Mapping[str, str] = os.environ,
 ) -> Iterator[tuple[KeyPath, str]]:
     """Find what is wrong with it; nothing of what is secret is repeated."""
@@ -129,12 +129,10 @@ def tracing_problems(
     if not is_there(NEEDED):
         yield _PLACE, "needs OpenTelemetry: pip install 'webqx-sv[otel]'"
     for name, value in entry.headers.items():
-        if value.startswith(("file:", "env:")):
-            place = _placed(value, absolute)
-            try:
-                read(Source(SourceKind.SECRET, place), read_text, environ)
-            except ValueError as error:
-                yield (*_PLACE, "headers", name), f"{place.removeprefix('file:')}: {error}"
+        try:
+            kept(_placed(value, absolute), environ)
+        except NoSecret as error:
+            yield (*_PLACE, "headers", name), str(error)
 
 
 def _untraced(route: Route) -> Route:

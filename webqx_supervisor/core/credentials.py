@@ -10,6 +10,7 @@ from webqx_supervisor.model.gateway import Route
 
 LONGEST = 1024 * 1024
 """Characters of a source."""
+_CREDENTIALS = "CREDENTIALS_DIRECTORY"  # systemd.exec(5)
 
 
 def sources(routes: Iterable[Route]) -> tuple[Source, ...]:
@@ -57,6 +58,10 @@ def read(source: Source, read_text: Callable[[str], str], environ: Mapping[str, 
         if not text:
             raise ValueError("not set in the environment")
     else:
+        if kind == "cred":
+            if _CREDENTIALS not in environ:
+                raise ValueError("no credentials here: systemd sets none for the daemon")
+            place = f"{environ[_CREDENTIALS]}/{place}"
         try:
             text = read_text(place)
         except OSError as error:

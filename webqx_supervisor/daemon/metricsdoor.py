@@ -2,14 +2,12 @@
 
 import hmac
 import logging
-import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from pathlib import Path
 
 import trio
 
-from webqx_supervisor.core.credentials import read
+from webqx_supervisor.config.secretfile import NoSecret, kept
 from webqx_supervisor.core.exposition import CONTENT_TYPE
 from webqx_supervisor.core.wire.edits import find_value
 from webqx_supervisor.core.wire.messages import Malformed, RequestHead
@@ -65,7 +63,7 @@ class ScrapeDoor:
                 _token(door)
                 listening = listen(door.bind)
                 break
-            except (OSError, ValueError) as error:
+            except (OSError, NoSecret) as error:
                 reason = explain(door.bind, error) if isinstance(error, OSError) else error
                 text = f"metrics: {reason}"
                 if text != problem:
@@ -125,7 +123,7 @@ async def _head(stream: trio.SocketStream) -> RequestHead:
 def _may_ask(head: RequestHead, door: MetricsDoor) -> bool:
     try:
         token = _token(door)
-    except ValueError:  # it was there when the door was opened
+    except NoSecret:  # it was there when the door was opened
         return False
     scheme, _, said = (find_value(head.block, b"authorization") or b"").partition(b" ")
     return not token or (
@@ -134,12 +132,12 @@ def _may_ask(head: RequestHead, door: MetricsDoor) -> bool:
 
 
 def _token(door: MetricsDoor) -> str:
-    """Return what is to be known, "" for nothing; it may change at any time. Raises ValueError."""
+    """Return what is to be known, "" for nothing; it may change at any time. Raises NoSecret."""
     if door.token is None:
         return ""
-    token = read(door.token, lambda path: Path(path).read_text("utf-8"), os.environ).strip()
+    token = kept(door.token.place).strip()
     if not token:
-        raise ValueError("there is nothing in the place of the token")
+        raise NoSecret("there is nothing in the place of the token")
     return token
 
 

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 
+from webqx_supervisor.config.secretfile import NoSecret
 from webqx_supervisor.exporter.intake import Intake
 from webqx_supervisor.exporter.sender import Sender
 from webqx_supervisor.model.codec import from_plain, to_plain
@@ -36,7 +37,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     try:
         sender = Sender(from_plain(Tracing, json.loads(sys.stdin.readline())), tell)
-    except ValueError as error:
+    except NoSecret as error:
         tell(Told(failing=str(error)))
         sys.exit(1)
     with Intake(path, sys.stdin.fileno()) as intake:

@@ -2,13 +2,11 @@
 
 import logging
 import math
-import os
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from opentelemetry.exporter.otlp.proto.http import Compression
@@ -20,9 +18,8 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from webqx_supervisor import __version__
-from webqx_supervisor.core.credentials import read
+from webqx_supervisor.config.secretfile import kept
 from webqx_supervisor.core.spans import SERVER
-from webqx_supervisor.model.auth import Source, SourceKind
 from webqx_supervisor.model.tracing import Told, Tracing
 
 QUEUE = 8192
@@ -42,7 +39,7 @@ _ERRNO = re.compile(r"\[Errno -?\d+\] ([^'\")]+)")
 
 
 class Sender:
-    """Sends spans on in the background; `tell` hears what becomes of them. Raises ValueError."""
+    """Sends spans on in the background; `tell` hears what becomes of them. Raises NoSecret."""
 
     def __init__(self, tracing: Tracing, tell: Callable[[Told], None]) -> None:
         attributes = {"service.name": tracing.service_name, "service.version": __version__}
@@ -187,14 +184,6 @@ class _LastWords(logging.Handler):
 
 
 def _headers(headers: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Return them with what is kept elsewhere read. Raises ValueError."""
+    """Return them with what is kept elsewhere read. Raises NoSecret."""
     for name, value in headers:
-        if value.startswith(("file:", "env:")):
-            try:
-                source = Source(SourceKind.SECRET, value)
-                kept = read(source, lambda path: Path(path).read_text("utf-8"), os.environ).strip()
-            except ValueError as error:
-                raise ValueError(f"{value.removeprefix('file:')}: {error}") from None
-            yield name, kept
-        else:
-            yield name, value
+        yield name, kept(value).strip()

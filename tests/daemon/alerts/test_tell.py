@@ -17,7 +17,7 @@ from aiosmtpd.smtp import AuthResult
 
 from webqx_supervisor.core.alerting.alarms import Finding, Notice, Turn
 from webqx_supervisor.core.alerting.forms import Message
-from webqx_supervisor.daemon.alerts.tell import NotTold, kept, tell
+from webqx_supervisor.daemon.alerts.tell import NotTold, said, tell
 from webqx_supervisor.model.alerts import Condition, Means, Receiver, Security, Smtp
 
 MESSAGE = Message(
@@ -119,7 +119,7 @@ async def test_an_address_may_be_kept_in_a_file_and_is_not_told(web, tmp_path):
 @pytest.mark.parametrize("place", ["file:/nowhere/at/all", "env:NO_SUCH_VARIABLE"])
 async def test_a_place_that_holds_nothing_is_named(place):
     with pytest.raises(NotTold, match=r"nowhere|NO_SUCH_VARIABLE"):
-        kept(place)
+        said(place)
 
 
 async def test_mail_reaches_a_real_server(tmp_path):

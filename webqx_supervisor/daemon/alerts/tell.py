@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import trio
 
 from webqx_supervisor import __version__
+from webqx_supervisor.config.secretfile import NoSecret, kept
 from webqx_supervisor.core.alerting import forms
 from webqx_supervisor.core.alerting.forms import Message
 from webqx_supervisor.model.alerts import Means, Receiver
@@ -38,28 +38,21 @@ async def tell(receiver: Receiver, message: Message) -> None:
         raise NotTold(f"not done within {TIME_LIMIT:g} s")
 
 
-def kept(place: str) -> str:
-    """Return what a place says: `file:/path`, `env:NAME`, or the text itself. Raises NotTold."""
-    kind, _, name = place.partition(":")
-    if kind == "file":
-        try:
-            return Path(name).read_text("utf-8").strip()
-        except (OSError, ValueError) as error:
-            raise NotTold(f"{name} cannot be read: {error}") from error
-    if kind == "env":
-        if name not in os.environ:
-            raise NotTold(f"the daemon's environment has no {name}")
-        return os.environ[name]
-    return place
+def said(place: str) -> str:
+    """Return what a place says, or the text itself. Raises NotTold."""
+    try:
+        return kept(place).strip()
+    except NoSecret as error:
+        raise NotTold(str(error)) from None
 
 
 async def _post(receiver: Receiver, message: Message) -> None:
     import httpx  # noqa: PLC0415 - see the head of this file
 
-    address = kept(receiver.place)
+    address = said(receiver.place)
     headers = {"User-Agent": f"webqx-sv/{__version__} (alert)"}
     if receiver.token:
-        headers["Authorization"] = f"Bearer {kept(receiver.token)}"
+        headers["Authorization"] = f"Bearer {said(receiver.token)}"
     address, body = _body(receiver.means, address, message)
     try:
         async with httpx.AsyncClient(trust_env=True, follow_redirects=False) as client:
@@ -111,7 +104,7 @@ async def _kill_group(process: trio.Process) -> None:
 def _mail(receiver: Receiver, message: Message) -> None:
     from webqx_supervisor.daemon.alerts import mail  # noqa: PLC0415 - see the head of this file
 
-    password = kept(receiver.smtp.password) if receiver.smtp.user else ""
+    password = said(receiver.smtp.password) if receiver.smtp.user else ""
     try:
         mail.send(receiver, password, message)
     except mail.FAULTS as error:
