@@ -4,7 +4,7 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 import trio
@@ -13,8 +13,9 @@ from webqx_supervisor.daemon.registry import Registry
 from webqx_supervisor.model.codec import from_plain, to_plain
 from webqx_supervisor.model.tracing import Told, Tracing
 
-RETRY = 2.0
-"""s between the end of an exporter and the start of the next."""
+PROGRAM = (sys.executable, "-P", "-m", "webqx_supervisor.exporter")
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""s between the end of an exporter and the start of the next; doubled while they live shorter."""
 LAST_WORDS = 5.0
 """s that one may take to send what it has, once it is to end."""
 
@@ -24,8 +25,9 @@ log = logging.getLogger(__name__)
 class Exporting:
     """Whatever `follow` was told last, while `run` runs; the spans come to the socket at `path`."""
 
-    def __init__(self, registry: Registry, path: str) -> None:
+    def __init__(self, registry: Registry, path: str, program: Sequence[str] = PROGRAM) -> None:
         self.path = path
+        self._program = program
         self._registry = registry
         self._wanted: Tracing | None = None
         self._told = trio.Event()
@@ -52,17 +54,22 @@ class Exporting:
                 nursery.cancel_scope.cancel()
 
     async def _keep_going(self, tracing: Tracing) -> None:
+        pause = FIRST_PAUSE
         while True:
+            began = trio.current_time()
             try:
                 await self._export(tracing)
             except OSError as error:
                 self._fails(f"no exporter: {error}")
-            await trio.sleep(RETRY)
+            if trio.current_time() - began > LONGEST_PAUSE:
+                pause = FIRST_PAUSE
+            await trio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _export(self, tracing: Tracing) -> None:
         """Run one exporter to its end. Raises OSError."""
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-P", "-m", "webqx_supervisor.exporter", self.path],
+            [*self._program, self.path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
@@ -101,7 +108,10 @@ async def _lines(stream: trio.abc.ReceiveStream) -> AsyncIterator[Told]:
     async for data in stream:
         *lines, rest = (rest + data).split(b"\n")
         for line in lines:
-            yield from_plain(Told, json.loads(line))
+            try:
+                yield from_plain(Told, json.loads(line))
+            except (ValueError, TypeError):  # a library's own words, perhaps
+                log.warning("the exporter says %r", line)
 
 
 async def _end(process: trio.Process) -> None:
