@@ -5,6 +5,7 @@ messages. Everything waits at most a few seconds, then fails.
 """
 
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -77,6 +78,12 @@ class Peer:
                 assert data, f"ended after {received} of {size} octets"
                 received += len(data)
                 progress(received)
+
+    async def reset(self) -> None:
+        """Go away without a word: who only ends its side may still wait for an answer."""
+        at_once = struct.pack("ii", 1, 0)
+        self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        await trio.aclose_forcefully(self.stream)
 
     async def rest(self) -> bytes:
         """Return everything up to the end of the connection; a reset fails with OSError."""

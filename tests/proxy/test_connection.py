@@ -118,8 +118,7 @@ async def test_a_client_that_resets_ends_the_exchange_at_the_worker_too(stage: S
     client = await stage.connect()
     await client.send(request())
     await auntil(lambda: stage.proxy.gateway.upstreams.all()[0].in_flight)
-    client.stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    await client.stream.aclose()
+    await client.reset()
     with trio.fail_after(5):
         await hung_up.wait()
     await auntil(lambda: not stage.proxy.gateway.upstreams.all()[0].in_flight)

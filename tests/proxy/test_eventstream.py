@@ -275,8 +275,7 @@ async def test_a_client_that_goes_away_ends_it_there(succession):
     client = await listener(succession.old)
     await succession.happens()
     await succession.is_over()
-    client.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
-    await trio.aclose_forcefully(client.stream)
+    await client.reset()
     await auntil(lambda: in_flight(succession.new) == [0])
 
 

@@ -1,7 +1,5 @@
 """Who gets the next request, and who waits: real requests to scripted workers."""
 
-import socket
-import struct
 from collections import Counter
 from dataclasses import replace
 
@@ -78,12 +76,6 @@ async def held(stage, play, *names):
 
 def weighing(upstream, **keys):
     upstream.model = replace(upstream.model, **keys)
-
-
-async def reset(client):
-    """Go away without a word."""
-    client.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    await trio.aclose_forcefully(client.stream)
 
 
 async def asked(stage, count, *fields):
@@ -271,7 +263,7 @@ async def test_one_who_gives_up_waiting_leaves_its_place_to_the_next(stage: Stag
     play = Held()
     await stage.apply(*await held(stage, play, "1"))
     first, gone, last = await sent(stage, "/first", "/gone", "/last")
-    await reset(gone)
+    await gone.reset()
     await auntil(lambda: waiting(stage) == 1)
     play.release(2)
     assert (await first.answer())[0] == (await last.answer())[0] == 200
@@ -284,7 +276,7 @@ async def test_a_client_that_leaves_in_the_middle_frees_its_worker_for_the_next(
     await stage.apply(*await held(stage, play, "1"))
     gone, last = await sent(stage, "/gone", "/last")
     await auntil(lambda: play.order)
-    await reset(gone)
+    await gone.reset()
     await auntil(lambda: len(play.order) == 2)
     play.release(2)
     assert (await last.answer())[0] == 200

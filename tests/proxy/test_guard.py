@@ -199,7 +199,7 @@ async def test_a_trial_whose_client_goes_away_is_given_to_another(stage: Stage):
         await client.send(request())
     await taken.wait()
     for client in clients:
-        await trio.aclose_forcefully(client.stream)
+        await client.reset()
     await ask_until(stage, CLOSED)
 
 

@@ -2,8 +2,6 @@
 
 import bisect
 import os
-import socket
-import struct
 from contextlib import suppress
 
 import pytest
@@ -145,9 +143,7 @@ async def test_a_client_that_does_not_wait_is_counted_as_that(stage: Stage, book
     client = await stage.connect()
     await client.send(request())
     await asked.wait()
-    linger = struct.pack("ii", 1, 0)
-    client.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    await client.stream.aclose()
+    await client.reset()
     await auntil(lambda: route(book).requests == 1, seconds=30)
     assert route(book).errors == ((499, 1),)
     assert route(book).answered == (0, 0, 0, 1, 0)
@@ -350,7 +346,7 @@ async def test_what_has_no_end_is_counted_once_without_its_time_wherever_it_ends
     await succession.is_over()
     await auntil(lambda: route(book).in_flight == 1)
     assert route(book).requests == 0
-    await client.stream.aclose()
+    await client.reset()
     await auntil(lambda: route(book).in_flight == 0, seconds=30)
     assert route(book).answered[group - 1] == route(book).requests == 1
     assert route(book).durations.count == 0

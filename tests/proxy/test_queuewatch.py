@@ -105,6 +105,6 @@ async def test_who_goes_away_while_it_sleeps_leaves_no_queue(asleep: Stage):
     client = await asleep.connect()
     await client.send(request())
     await asleep.hears(OF_API)
-    await client.stream.aclose()
+    await client.reset()
     with trio.fail_after(SECONDS):
         await auntil(lambda: not asleep.proxy.gateway.upstreams.queues())

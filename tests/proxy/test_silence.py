@@ -128,7 +128,7 @@ async def test_a_request_without_an_answer_makes_a_silence(stage: Stage):
     found = await waiting(stage, 1)
     assert found.heard_at == 0
     assert (await count(stage)).silent_for > found.silent_for
-    await trio.aclose_forcefully(client.stream)
+    await client.reset()
     assert (await waiting(stage, 0)).silent_for == 0
 
 
@@ -238,7 +238,7 @@ async def test_one_that_answers_before_the_body_is_whole_is_not_held_up_by_it(st
     found = await count(stage)
     assert (found.waiting, found.held) == (0, False)
     await client.send(b"tail")
-    await trio.aclose_forcefully(client.stream)
+    await client.reset()
     await auntil(lambda: stage.proxy.gateway.upstreams.all()[0].in_flight == 0)
     assert (await count(stage)).waiting == 0
 

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import struct
 from contextlib import closing
 from pathlib import Path
 
@@ -176,9 +175,7 @@ async def test_a_client_that_goes_away_is_nobodys_error(stage: Stage, receiver):
     client = await stage.connect()
     await client.send(request())
     await asked.wait()
-    at_once = struct.pack("ii", 1, 0)
-    client.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
-    await trio.aclose_forcefully(client.stream)
+    await client.reset()
     own, attempt = await recorded(stage, receiver, 2)
     assert own["attributes"]["error.type"] == "client_gone"
     assert attempt["attributes"]["error.type"] == "abandoned"

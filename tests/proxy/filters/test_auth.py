@@ -1,7 +1,5 @@
 """proxy/filters/basic.py, api_keys.py, forward_auth.py, auth.py: who may ask, in other words."""
 
-import socket
-import struct
 import threading
 from base64 import b64encode
 from hashlib import sha256
@@ -47,12 +45,6 @@ def ways(stage):
 
 def is_basic(ask):
     return isinstance(getattr(ask, "__self__", None), BasicFilter)
-
-
-def reset(client):
-    linger = struct.pack("ii", 1, 0)
-    client.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    client.stream.socket.close()
 
 
 async def guards(stage: Stage, *credentials, **auth):
@@ -357,7 +349,7 @@ async def test_who_goes_away_leaves_no_password_behind(stage: Stage, monkeypatch
     await trio.to_thread.run_sync(begun.wait, 20)
     (checking,) = [ask.__self__ for way in ways(stage) for ask in way.filters if is_basic(ask)]
     assert len(checking._running) == 1
-    reset(client)
+    await client.reset()
     await auntil(lambda: not checking._running)
     may_go.set()
 

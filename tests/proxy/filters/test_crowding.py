@@ -53,7 +53,7 @@ async def test_who_leaves_makes_room(stage: Stage):
     stage.filter(crowding=Crowding(1, "api"))
     await stage.apply(await stage.upstream(worker))
     (client,) = await begin(stage, worker, 1)
-    await trio.aclose_forcefully(client.stream)
+    await client.reset()
     await auntil(lambda: not stage.proxy.gateway.in_flight)
     worker.go.set()
     assert (await stage.ask(request()))[0] == 200
