@@ -261,7 +261,7 @@ def of_request(size: int = 1) -> Request:
         target=head.target,
         forwarded=b"",
         client="127.0.0.1",
-        request_id="1",
+        request_id="1" * size,
         began=1.0,
         reason="r" * size,
     )
@@ -328,6 +328,19 @@ async def test_what_is_too_large_for_a_datagram_goes_in_parts(tracer, tmp_path):
         tracer.follow(Recording(str(receiver.path)))
         take(tracer, spans.BATCH - 1, size=5000)
         assert len(all_of(tracer, receiver, spans.BATCH - 1)) == spans.BATCH - 1
+
+
+async def test_a_span_that_fits_into_none_is_lost_alone(tracer, tmp_path, monkeypatch):
+    monkeypatch.setattr(spans, "SEND_BUFFER", 0)  # as little as there can be
+    with closing(Receiver(tmp_path / "spans.sock")) as receiver:
+        tracer.follow(Recording(str(receiver.path)))
+        take(tracer, 1)
+        take(tracer, 1, size=5000)
+        take(tracer, 1)
+        assert len(all_of(tracer, receiver, 2)) == 2
+        take(tracer, 1)
+        assert len(all_of(tracer, receiver, 1)) == 1
+        assert receiver.lost == 1
 
 
 async def test_when_it_is_switched_off_nothing_is_left(tracer, tmp_path):

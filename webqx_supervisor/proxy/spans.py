@@ -33,6 +33,8 @@ FLUSH_AFTER = 1.0
 """s that a span may wait for company."""
 BATCH = 128
 """Spans that are sent without waiting: about 64 KiB."""
+SEND_BUFFER = 256 * 1024
+"""Octets of the largest datagram, if the system allows that; macOS has 2 KiB without asking."""
 MOST_UNSENT = 4096
 """Spans that are kept while nobody takes them."""
 
@@ -188,7 +190,7 @@ class Tracer:
                 self._tell(told[:half])
                 self._tell(told[half:])
                 return
-            room = MOST_UNSENT - len(self._unsent)
+            room = 0 if error.errno == errno.EMSGSIZE else MOST_UNSENT - len(self._unsent)
             self._unsent += told[:room]
             self._lost += len(told[room:])
         else:
@@ -214,6 +216,7 @@ class _WayOut:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             self._socket.setblocking(False)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
             self._socket.connect(self.address)
             self._socket.send(octets)
         except OSError:
