@@ -14,6 +14,7 @@ import trio
 
 BLOCK = 16
 _FIRST, _LAST = 12000, 30000  # below Linux' ephemeral range, so no outgoing connection sits there
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1  # of who waits: to look is work for the other side too
 _locks: list[int] = []  # open for the life of this process: the kernel frees them with it
 _blocks = itertools.count(os.getpid() % ((_LAST - _FIRST) // BLOCK))
 
@@ -63,11 +64,12 @@ def _is_free(port: int) -> bool:
 
 def until(condition: Callable[[], object], seconds: float = 20) -> object:
     """Return the first true value of `condition`; fail after `seconds`."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, _FIRST_PAUSE
     while not (value := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not true within {seconds} s: {condition}")
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(pause * 1.3, _LONGEST_PAUSE)
     return value
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import helpers
 import psutil
 
+from webqx_supervisor.cli.options import reach
 from webqx_supervisor.config.places import Places
 
 APPS = Path(__file__).parent / "apps"
@@ -80,7 +81,7 @@ class Project:
         )
 
     def status(self):
-        return json.loads(self.cli("status", "--json"))
+        return self._ask("/status")
 
     def workers(self, name="api"):
         service = next(s for s in self.status()["services"] if s["name"] == name)
@@ -100,7 +101,11 @@ class Project:
         return helpers.until(look)
 
     def events(self):
-        return json.loads(self.cli("events", "--json"))["events"]
+        return self._ask("/events?n=50")["events"]
+
+    def _ask(self, path):
+        """Ask as the commands do, without starting one: a play looks very often."""
+        return reach(self._places(), lambda client: client.call("GET", path))
 
     @property
     def url(self):
@@ -111,7 +116,10 @@ class Project:
 
     def status_socket(self):
         """Return where the daemon answers."""
-        return Places.at(self.file, self.state_dir()).socket
+        return self._places().socket
+
+    def _places(self):
+        return Places.at(self.file, self.state_dir())
 
     def daemon_log(self):
         with contextlib.suppress(OSError, StopIteration):

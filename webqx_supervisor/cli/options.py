@@ -114,15 +114,15 @@ services_argument = click.argument(
 
 def call(file: Path, method: str, path: str, body: Any = None) -> Any:
     """Ask the daemon of this services.toml. Raises DaemonNotRunning and what the answer names."""
-    return _reach(locate(file), lambda client: client.call(method, path, body))
+    return reach(locate(file), lambda client: client.call(method, path, body))
 
 
 def stream(file: Path, path: str) -> Iterator[bytes]:
     """Yield the pieces of an answer that has no end of its own, as they come."""
-    return _reach(locate(file), lambda client: client.stream(path))
+    return reach(locate(file), lambda client: client.stream(path))
 
 
-def _reach(places: Places, ask: Callable[[Client], T]) -> T:
+def reach(places: Places, ask: Callable[[Client], T]) -> T:
     """Ask the daemon, or the next one: between two of them the keeper holds the lock.
 
     Nothing has been asked while nobody is reached, so nothing is asked twice.
