@@ -33,13 +33,15 @@ def row(name, state="RUNNING", **more):
         "instances": 2,
         "reason": "",
         "rates": (1.0, 2.0, 4.0),
+        "p50": 0.01,
         "p99": 0.04,
         "errors": 0.5,
     }
     return Row(**{**shown, **more})
 
 
-SCREEN = Screen(ANSWER, [row("api"), row("api:1"), row("api:2", "FATAL")], View("api"), ["a", "b"])
+ROWS = [row("api"), row("api:1"), row("api:2", "FATAL")]
+SCREEN = Screen(ANSWER, ROWS, ROWS, View("api"), ["a", "b"])
 
 
 def drawn(screen, width=80, height=24, **more):
@@ -53,9 +55,10 @@ def drawn(screen, width=80, height=24, **more):
 
 def test_80_columns_show_everything():
     lines = drawn(SCREEN)
-    assert lines[0].startswith("clinic  up 1m05s  1 services, all well  4.0 req/s  7 connections")
-    assert " ".join(lines[1].split()) == "NAME STATE UP/PID RPS P99 5XX FLY RST CPU MEM REQ/S"
-    assert lines[2].split()[:8] == ["api", "RUNNING", "2/2", "4.0", "40ms", "0.5", "9", "2"]
+    assert lines[0].startswith("clinic  up 1m05s  1 service, all well  4.0 req/s  7 connections")
+    assert " ".join(lines[1].split()) == "NAME STATE UP/PID RPS P50 P99 5XX FLY RST CPU MEM REQ/S"
+    assert lines[2].split()[:6] == ["api", "RUNNING", "2/2", "4.0", "10ms", "40ms"]
+    assert lines[2].split()[6:9] == ["0.5", "9", "2"]
     assert lines[4].split()[:2] == ["api:2", "FATAL"]
     assert lines[5].startswith("logs of api ")
     assert [line.strip() for line in lines[6:8]] == ["a", "b"]
@@ -80,7 +83,8 @@ def test_what_a_worker_says_stands_over_its_log():
 def test_it_fills_the_terminal_whatever_its_size(width, height, rows, pane, kind, selected):
     names = [f"service-with-a-long-name-{number}" for number in range(rows)]
     view = View(names[selected] if selected < rows else "", pane=kind)
-    screen = Screen(ANSWER, [row(name) for name in names], view, ["x" * 300] * pane)
+    shown = [row(name, reason="taken " * pane) for name in names]
+    screen = Screen(ANSWER, shown, shown, view, ["x" * 300] * pane)
     lines = drawn(screen, width, height)
     assert len(lines) == height
     assert all(len(line) <= width for line in lines)
@@ -105,6 +109,43 @@ def test_the_chosen_row_is_always_in_sight():
     for each in rows:
         lines = drawn(replace(SCREEN, rows=rows, view=View(each.name)))
         assert any(line.startswith(each.name) for line in lines)
+
+
+def test_a_filter_changes_nothing_of_what_is_said_of_all():
+    lines = drawn(replace(SCREEN, rows=[], view=View(filter="zzz")))
+    assert lines[0].startswith("clinic  up 1m05s  1 service, all well  4.0 req/s")
+    assert lines[3].startswith("no service or worker has 'zzz' in its name")
+
+
+def test_what_rows_there_are_is_said_where_not_all_are_shown():
+    rows = [row(f"s{number:02}") for number in range(50)]
+    screen = replace(SCREEN, everything=rows, rows=rows, view=View("s30"))
+    lines = drawn(screen)
+    assert lines[2].split()[0] == "s21"
+    assert "logs of s30  22-39 of 50 " in lines[20]
+    assert " of " not in drawn(SCREEN)[5].removeprefix("logs of api")
+
+
+def test_all_keys_are_told_on_the_smallest_usual_terminal():
+    rows = [row(f"s{number:02}") for number in range(50)]
+    lines = drawn(replace(SCREEN, rows=rows, view=View("s00", pane=Pane.KEYS)))
+    assert lines[-2].startswith("q ")
+    assert not any("…" in line for line in lines)
+
+
+def test_a_long_reason_is_read_to_its_end_below_the_log():
+    reason = "no program x in PATH (" + ":".join(f"/opt/{n}/bin" for n in range(12)) + ")"
+    rows = [row("api", "FATAL", reason=reason)]
+    lines = drawn(replace(SCREEN, everything=rows, rows=rows))
+    assert any(line.rstrip().endswith("/opt/11/bin)") for line in lines)
+
+
+def test_a_long_name_has_the_room_of_a_wide_terminal():
+    name = "a-service-with-a-rather-long-name"
+    rows = [row(name), row(f"{name}:1")]
+    wide = drawn(replace(SCREEN, everything=rows, rows=rows), 140)
+    assert wide[3].startswith(f"  {name}:1 RUNNING")
+    assert drawn(replace(SCREEN, everything=rows, rows=rows))[3].startswith("  a-service-with")
 
 
 def test_the_latest_lines_of_a_log_are_those_that_fit():

@@ -41,6 +41,7 @@ def test_both_say_what_the_last_seconds_were_like():
     asked = service(one, worker(2, latest=None)) | {"latest": served | {"errors": 20}}
     rows = Rates().look([asked], 0.0)
     assert [(row.p99, row.errors) for row in rows] == [(0.2, 2.0), (0.2, 0.5), (None, None)]
+    assert [row.p50 for row in rows] == [0.01, 0.01, None]
     assert [row.says for row in rows] == ["", "warming up", ""]
 
 

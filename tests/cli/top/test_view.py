@@ -112,3 +112,9 @@ def test_each_key_is_in_the_help():
     told = " ".join(keys for keys, _ in HELP)
     for key in "rR+-s/lewqjk":
         assert key in told
+
+
+def test_a_key_that_does_nothing_says_so():
+    assert press(AT_API, "x", ROWS).view.note == "x does nothing; ? shows the keys"
+    assert press(AT_API, "x", []).view.note == "x does nothing; ? shows the keys"
+    assert press(AT_API, "enter", ROWS).view.note == ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -20,16 +21,18 @@ PLAIN_BARS = "_.-:=+*#"
 _AROUND = 4
 """Lines that are always there: daemon, titles, rule and keys."""
 WIDTHS: Mapping[str, int] = MappingProxyType(
-    {"STATE": 9, "UP/PID": 7, "RPS": 5, "P99": 5, "5XX": 4, "FLY": 4, "RST": 4, "CPU": 5, "MEM": 6}
+    {"STATE": 9, "UP/PID": 7, "RPS": 5, "P50": 5, "P99": 5, "5XX": 4, "FLY": 4, "RST": 4}
+    | {"CPU": 5, "MEM": 6}
 )
 """The columns between name and graph, from left to right."""
-_BY_WORTH = ("STATE", "RPS", "CPU", "MEM", "P99", "5XX", "UP/PID", "FLY", "RST")
+_BY_WORTH = ("STATE", "RPS", "CPU", "MEM", "P99", "5XX", "UP/PID", "FLY", "RST", "P50")
 """Which of them a narrow terminal shows first."""
 _LEFT = ("STATE", "UP/PID")
 SLOW = 1.0
 """s from which a p99 is coloured."""
 LONGEST_NAME = 24
-SHORTEST_GRAPH, LONGEST_GRAPH = 5, 60
+"""Longer ones get what the columns and a graph of GRAPH leave."""
+SHORTEST_GRAPH, GRAPH, LONGEST_GRAPH = 5, 20, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,10 @@ class Screen:
     """All that is drawn. `answer`: the latest of `status`; `trouble`: why there is none now."""
 
     answer: Mapping[str, Any]
+    everything: Sequence[Row]
+    """The rows of all services."""
     rows: Sequence[Row]
+    """Those of them that the filter lets through."""
     view: View
     pane: Sequence[str]
     trouble: str = ""
@@ -47,16 +53,16 @@ class Screen:
 
 def draw(screen: Screen, width: int, height: int, *, ascii_only: bool = False) -> RenderableType:
     """Return exactly `height` lines."""
-    pane = _pane_lines(screen)
+    pane = _pane_lines(screen, width)
     fits = height - _AROUND
-    rows = _window(screen.rows, screen.view.selected, fits - min(len(pane), fits // 3))
+    most = fits - 2 if screen.view.pane is Pane.KEYS else fits // 3  # keys are shown to the last
+    first, rows = _window(screen.rows, screen.view.selected, fits - min(len(pane), most))
     left = fits - len(rows)
     table = _table(rows, screen.view, width, ascii_only=ascii_only)
     shown = pane[-left:] if left and screen.view.pane is not Pane.KEYS else pane[:left]
     lines = [_line(each) for each in shown] + [Text("")] * (left - len(shown))
-    return Group(
-        _head(screen), table, Rule(_title(screen), style="dim", align="left"), *lines, _foot(screen)
-    )
+    rule = Rule(_title(screen, first, len(rows)), style="dim", align="left")
+    return Group(_head(screen), table, rule, *lines, _foot(screen))
 
 
 def spark(rates: Sequence[float], width: int, *, ascii_only: bool = False) -> str:
@@ -72,13 +78,14 @@ def spark(rates: Sequence[float], width: int, *, ascii_only: bool = False) -> st
 
 def _head(screen: Screen) -> Text:
     if screen.trouble:
-        return _line(screen.trouble, "bold red")
+        before = "; below is what was before" if screen.everything else ""
+        return _line(f"{screen.trouble}{before}", "bold red")
     daemon, proxies = screen.answer["daemon"], screen.answer["proxies"]
-    services = [row for row in screen.rows if not row.worker]
+    services = [row for row in screen.everything if not row.worker]
     rate = sum(row.rate or 0.0 for row in services)
     ill = sum(not row.well for row in services)
     text = Text(f"{daemon['name']}  up {duration(daemon['uptime_s'])}  ", no_wrap=True)
-    text.append(f"{len(services)} services", "bold")
+    text.append(f"{len(services)} service{'s' * (len(services) != 1)}", "bold")
     text.append(f", {ill} not well" if ill else ", all well", "red" if ill else "green")
     connections = sum(proxy["connections"] for proxy in proxies)
     text.append(f"  {_number(rate)} req/s  {connections} connections")
@@ -87,8 +94,9 @@ def _head(screen: Screen) -> Text:
 
 def _table(rows: Sequence[Row], view: View, width: int, *, ascii_only: bool) -> Table:
     table = Table(box=None, expand=True, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    name = max([len(row.name) + 2 * row.worker for row in rows], default=4)
+    name = max([len("NAME"), *(len(row.name) + 2 * row.worker for row in rows)])
     columns, graph = _fitting(width - min(name, LONGEST_NAME) - 1)
+    graph -= min(max(name - LONGEST_NAME, 0), max(graph - GRAPH, 0))
     table.add_column("NAME", ratio=1, no_wrap=True, overflow="ellipsis")
     for title, needed in columns.items():
         side: Literal["left", "right"] = "left" if title in _LEFT else "right"
@@ -128,6 +136,7 @@ def _cells(row: Row) -> dict[str, Text]:
         "STATE": Text(row.state, _color(row)),
         "UP/PID": Text(row.detail),
         "RPS": Text("-" if row.rate is None else _number(row.rate)),
+        "P50": Text(_time(row.p50)),
         "P99": Text(_time(row.p99), "yellow" if row.p99 and row.p99 >= SLOW else ""),
         "5XX": Text(
             "-" if row.errors is None else _number(row.errors), "red" if row.errors else ""
@@ -139,19 +148,22 @@ def _cells(row: Row) -> dict[str, Text]:
     }
 
 
-def _window(rows: Sequence[Row], selected: str, room: int) -> Sequence[Row]:
-    """Return `room` rows with the selected one among them."""
+def _window(rows: Sequence[Row], selected: str, room: int) -> tuple[int, Sequence[Row]]:
+    """Return `room` rows with the selected one among them, and how many are above them."""
     names = [row.name for row in rows]
     at = names.index(selected) if selected in names else 0
     first = min(max(at - room // 2, 0), max(len(rows) - room, 0))
-    return rows[first : first + room]
+    return first, rows[first : first + room]
 
 
-def _title(screen: Screen) -> Text:
+def _title(screen: Screen, first: int, shown: int) -> Text:
+    """Say what is below the rule, and, behind that, which rows are above it if not all are."""
     view = screen.view
     row = next((row for row in screen.rows if row.name == view.selected), None)
     about = "" if view.pane is Pane.KEYS or row is None else f" of {row.name}"
     title = Text(f"{view.pane}{about}")
+    if shown < len(screen.rows):
+        title.append(f"  {first + 1}-{first + shown} of {len(screen.rows)}", "dim")
     if row is not None and row.reason and view.pane is not Pane.KEYS:
         title.append(f"  {row.reason}", "yellow")
     if row is not None and row.says and view.pane is not Pane.KEYS:
@@ -159,10 +171,16 @@ def _title(screen: Screen) -> Text:
     return title
 
 
-def _pane_lines(screen: Screen) -> Sequence[str]:
-    if screen.view.pane is Pane.KEYS:
+def _pane_lines(screen: Screen, width: int) -> Sequence[str]:
+    view = screen.view
+    if view.pane is Pane.KEYS:
         return [f"{keys:16}  {what}" for keys, what in HELP]
-    return screen.pane
+    if screen.everything and not screen.rows:
+        return [f"no service or worker has {view.filter!r} in its name or state"]
+    row = next((row for row in screen.rows if row.name == view.selected), None)
+    if row is None or len(row.reason) < width // 2:
+        return screen.pane
+    return [*screen.pane, *wrap(row.reason, width)]  # over the log there is no room for all of it
 
 
 def _foot(screen: Screen) -> Text:

@@ -28,8 +28,9 @@ class Row:
     reason: str
     says: str = ""
     """What a worker says of itself by sd_notify(3)."""
+    p50: float | None = None
     p99: float | None = None
-    """s, in the last 10 s."""
+    """s, in the last 10 s, as p50 is."""
     errors: float | None = None
     """Answers with a status from 500 up, a second, in the same time."""
     rates: tuple[float, ...] = ()
@@ -91,7 +92,7 @@ class Rates:
 
 def _service_row(service: Mapping[str, Any], rates: tuple[float, ...]) -> Row:
     workers = service["workers"]
-    p99, errors = _latest(service)
+    p50, p99, errors = _latest(service)
     up = sum(worker["state"] == "RUNNING" and worker["healthy"] for worker in workers)
     return Row(
         name=service["name"],
@@ -106,6 +107,7 @@ def _service_row(service: Mapping[str, Any], rates: tuple[float, ...]) -> Row:
         restarts=sum(worker["restarts"] for worker in workers),
         instances=service["instances"],
         reason=next((worker["reason"] for worker in workers if worker.get("reason")), ""),
+        p50=p50,
         p99=p99,
         errors=errors,
         rates=rates,
@@ -115,7 +117,7 @@ def _service_row(service: Mapping[str, Any], rates: tuple[float, ...]) -> Row:
 def _worker_row(
     name: str, service: Mapping[str, Any], worker: Mapping[str, Any], rates: tuple[float, ...]
 ) -> Row:
-    p99, errors = _latest(worker)
+    p50, p99, errors = _latest(worker)
     return Row(
         name=name,
         service=service["name"],
@@ -130,17 +132,18 @@ def _worker_row(
         instances=service["instances"],
         reason=worker.get("reason", ""),
         says=worker.get("status_text", ""),
+        p50=p50,
         p99=p99,
         errors=errors,
         rates=rates,
     )
 
 
-def _latest(of: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """Return p99 and errors a second in the last 10 s, if a service or a worker tells them."""
+def _latest(of: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:
+    """Return p50, p99 and errors a second in the last 10 s, if a service or a worker tells them."""
     latest = of.get("latest") or {}
     errors = latest["errors"] / latest["span"] if latest.get("span") else None
-    return latest.get("p99"), errors
+    return latest.get("p50"), latest.get("p99"), errors
 
 
 def matching(rows: Iterable[Row], pattern: str) -> Iterator[Row]:

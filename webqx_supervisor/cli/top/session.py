@@ -116,6 +116,8 @@ class Session:
                     nursery.start_soon(self._carry_out, step.order)
                 if changed:
                     self._quick.set()
+                    if self._trouble:  # what is there is of what was chosen before
+                        self._pane = []
             self._draw()
 
     async def _carry_out(self, order: Order) -> None:
@@ -148,7 +150,13 @@ class Session:
 
     def _draw(self) -> None:
         screen = Screen(
-            self._answer, self._shown(), self._view, self._pane, self._trouble, self._busy
+            self._answer,
+            self._rows,
+            self._shown(),
+            self._view,
+            self._pane,
+            self._trouble,
+            self._busy,
         )
         # COLUMNS and LINES, which rich heeds, are of the time when the shell started us.
         width, height = os.get_terminal_size(sys.stdout.fileno())

@@ -61,7 +61,7 @@ MOVES: Mapping[str, int] = MappingProxyType(
 )
 HELP = (
     ("up, down, k, j", "choose a service or worker"),
-    ("r", "reload the service: one worker after the other, no request is lost"),
+    ("r", "reload the service, worker by worker; no request is lost"),
     ("R", "restart it, after a yes"),
     ("+, -", "one worker more, one less"),
     ("s", "stop it, after a yes; or start it"),
@@ -90,7 +90,7 @@ def press(view: View, key: str, rows: Sequence[Row]) -> Step:
     if key == "escape":
         return Step(replace(view, filter="", pane=Pane.LOGS))
     row = next((row for row in rows if row.name == view.selected), None)
-    return Step(view) if row is None else _ask_for(view, key, row)
+    return Step(_told(view, key)) if row is None else _ask_for(view, key, row)
 
 
 def settled(view: View, rows: Sequence[Row]) -> View:
@@ -100,6 +100,12 @@ def settled(view: View, rows: Sequence[Row]) -> View:
         return view
     service = view.selected.partition(":")[0]
     return replace(view, selected=service if service in names else names[0])
+
+
+def _told(view: View, key: str) -> View:
+    """Return the view after a key that does nothing."""
+    known = f"{key} does nothing; ? shows the keys" if len(key) == 1 and key.isprintable() else ""
+    return replace(view, note=known)
 
 
 def _ask_for(view: View, key: str, row: Row) -> Step:
@@ -116,7 +122,7 @@ def _ask_for(view: View, key: str, row: Row) -> Step:
             return Step(view, Order("start", row.service))
         case "s":
             return Step(replace(view, asking=Order("stop", row.service)))
-    return Step(view)
+    return Step(_told(view, key))
 
 
 def _answer(view: View, key: str) -> Step:
