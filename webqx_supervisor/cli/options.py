@@ -112,22 +112,24 @@ services_argument = click.argument(
 )
 
 
-def call(file: Path, method: str, path: str, body: Any = None) -> Any:
+def call(
+    file: Path, method: str, path: str, body: Any = None, *, patience: float = BETWEEN_DAEMONS
+) -> Any:
     """Ask the daemon of this services.toml. Raises DaemonNotRunning and what the answer names."""
-    return reach(locate(file), lambda client: client.call(method, path, body))
+    return reach(locate(file), lambda client: client.call(method, path, body), patience)
 
 
-def stream(file: Path, path: str) -> Iterator[bytes]:
+def stream(file: Path, path: str, *, patience: float = BETWEEN_DAEMONS) -> Iterator[bytes]:
     """Yield the pieces of an answer that has no end of its own, as they come."""
-    return reach(locate(file), lambda client: client.stream(path))
+    return reach(locate(file), lambda client: client.stream(path), patience)
 
 
-def reach(places: Places, ask: Callable[[Client], T]) -> T:
-    """Ask the daemon, or the next one: between two of them the keeper holds the lock.
+def reach(places: Places, ask: Callable[[Client], T], patience: float = BETWEEN_DAEMONS) -> T:
+    """Ask the daemon, or within `patience` s the next: between two the keeper holds the lock.
 
     Nothing has been asked while nobody is reached, so nothing is asked twice.
     """
-    client, deadline = Client(str(places.socket)), time.monotonic() + BETWEEN_DAEMONS
+    client, deadline = Client(str(places.socket)), time.monotonic() + patience
     while True:
         try:
             return ask(client)

@@ -9,6 +9,7 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -93,7 +94,8 @@ class Session:
         return ""
 
     def _stream(self, path: str) -> str:
-        read = b"".join(options.stream(self._file, path)).decode(errors="replace")
+        pieces = options.stream(self._file, path, patience=0.0)
+        read = b"".join(pieces).decode(errors="replace")
         return Text.from_ansi(read).plain
 
     async def _obey_keys(self, nursery: trio.Nursery) -> None:
@@ -136,9 +138,10 @@ class Session:
         self._quick.set()
 
     async def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        return await trio.to_thread.run_sync(
-            options.call, self._file, method, path, body, abandon_on_cancel=True
-        )
+        # Who looks, looks again soon, and sees meanwhile that there is no daemon.
+        patience = 0.0 if method == "GET" else options.BETWEEN_DAEMONS
+        ask = partial(options.call, self._file, method, path, body, patience=patience)
+        return await trio.to_thread.run_sync(ask, abandon_on_cancel=True)
 
     def _shown(self, view: View | None = None) -> list[Row]:
         return list(matching(self._rows, (view or self._view).filter))
