@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import helpers
 import psutil
 
 from webqx_supervisor.cli.options import reach
-from webqx_supervisor.config.places import Places
+from webqx_supervisor.config.files import locate
 
 APPS = Path(__file__).parent / "apps"
 ROOT = Path(__file__).parent.parent.parent
@@ -119,7 +120,8 @@ class Project:
         return self._places().socket
 
     def _places(self):
-        return Places.at(self.file, self.state_dir())
+        with mock.patch.dict(os.environ, self.env):
+            return locate(self.file)
 
     def daemon_log(self):
         with contextlib.suppress(OSError, StopIteration):
