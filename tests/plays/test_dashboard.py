@@ -176,8 +176,11 @@ def test_it_fits_the_screen_and_asks_no_other_host(project, visit, context):
     assert (max(map(int, re.findall(r"\d+", back)[:3])) < 60) == dark
     page.get_by_role("link", name="api").click()
     expect(page.get_by_role("img", name="Requests per second: now")).to_be_visible()
+    expect(page.locator("tr[data-worker='api:2']").get_by_text("RUNNING")).to_be_visible()
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= context["viewport"]["width"]
+    assert page.locator(".wide").evaluate("(table) => table.scrollWidth <= table.clientWidth")
+    assert page.evaluate("scrollY") == 0  # the line that says what is not well is in sight
     assert seen.hosts == {httpx.URL(seen.url).netloc}
     assert seen.complaints == []
 

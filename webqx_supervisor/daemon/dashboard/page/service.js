@@ -61,7 +61,7 @@ class View {
       el("div", { class: "tools" }, el("label", {}, "Last ", ranges)),
       el("div", { class: "charts" }, figures),
       el("h3", {}, "Workers"),
-      this.table,
+      el("div", { class: "wide" }, this.table),
       this.none,
       el("div", { role: "tablist", class: "tabs", "aria-label": `More of ${name}` }, this.tabs),
       this.panel,
