@@ -176,8 +176,11 @@ def test_it_fits_the_screen_and_asks_no_other_host(project, visit, context):
     assert (max(map(int, re.findall(r"\d+", back)[:3])) < 60) == dark
     page.get_by_role("link", name="api").click()
     expect(page.get_by_role("img", name="Requests per second: now")).to_be_visible()
+    expect(page.locator("tr[data-worker='api:2']").get_by_text("RUNNING")).to_be_visible()
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= context["viewport"]["width"]
+    assert page.locator(".wide").evaluate("(table) => table.scrollWidth <= table.clientWidth")
+    assert page.evaluate("scrollY") == 0  # the line that says what is not well is in sight
     assert seen.hosts == {httpx.URL(seen.url).netloc}
     assert seen.complaints == []
 
@@ -223,10 +226,15 @@ def test_what_was_before_the_page_was_opened_is_seen(project, visit):
     expect(row.locator("[data-title=p99]")).to_contain_text("ms")
     page.get_by_role("link", name="api").click()
     workers = page.locator("tr[data-worker='api:1'], tr[data-worker='api:2']")
-    expect(workers.locator("[data-title=p99]").filter(has_text="ms").first).to_be_visible()
+    for title in ("p50", "p99"):
+        figure = workers.locator(f"[data-title={title}]").filter(has_text="ms")
+        expect(figure.first).to_be_visible()
     expect(workers.locator("[data-title='5xx/s']").first).to_have_text("0")
     answers = page.get_by_role("img", name="Time of an answer: now")
     expect(answers).to_have_attribute("aria-label", re.compile(r"p50 [\d.]+ ms, p99 [\d.]+ ms"))
+    legend = answers.locator(".u-legend")
+    expect(legend).to_contain_text(re.compile(r"Time\s*now"))
+    expect(legend).to_contain_text(re.compile(r"p50\s*[\d.]+ ms"))
     expect(page.get_by_text("errors, wanted 99 %")).to_be_visible()
     expect(page.get_by_text("100 % reached")).to_be_visible()
     page.get_by_label("How far back").select_option("24 hours")
@@ -242,6 +250,60 @@ def test_a_chart_has_a_gap_where_nobody_has_looked(project, visit):
     assert page.evaluate(part, every) == every
     later = {"at": 60, "span": 10}
     assert page.evaluate(part, [every[0], later]) == [every[0], {"at": 35, "empty": True}, later]
+
+
+@pytest.mark.parametrize(
+    ("at", "step", "expected"),
+    [
+        ("2026-11-26T14:30:05", 5, "14:30:05"),
+        ("2026-11-26T14:30:00", 300, "14:30"),
+        ("2026-11-26T00:00:00", 21600, "Nov 26"),
+        ("2026-11-26T00:00:00", 604800, "Nov 26"),
+        ("2026-11-26T01:00:00", 604800, "Nov 26"),  # summer time has ended in between
+    ],
+)
+def test_a_tick_says_the_day_where_days_lie_between(project, visit, at, step, expected):
+    project.service().cli("start")
+    page = visit(locale="en-US").page
+    told = "async ([at, step]) => (await import('/words.js')).tick(new Date(at) / 1000, step)"
+    assert page.evaluate(told, [at, step]) == expected
+
+
+def test_memory_is_marked_at_round_numbers(project, visit):
+    project.service().cli("start")
+    page = visit().page
+    page.get_by_role("link", name="api").click()
+    drawn = """async () => {
+        const { Chart } = await import('/charts.js');
+        const { bytes } = await import('/words.js');
+        const chart = new Chart(document.getElementById('main'), 'x', [['m', 'm']], bytes, 2 ** 20);
+        chart.show([{at: 1, span: 1, m: 57e6}, {at: 2, span: 1, m: 56e6}]);
+        await new Promise(requestAnimationFrame);
+        return chart.plot.axes[1]._values;
+    }"""
+    assert page.evaluate(drawn)[:3] == ["0 B", "16.0 MB", "32.0 MB"]
+
+
+@pytest.mark.parametrize("width", [390, 900, 1120])
+def test_a_reason_without_a_space_does_not_widen_the_page(project, visit, width):
+    reason = "/no/such/folder" * 20
+    project.service(f"{reason}/program", more="instances = 1").cli("start", code=1)
+    page = visit(viewport={"width": width, "height": 900}).page
+    page.get_by_role("link", name="api").click()
+    expect(page.locator("[data-title=Remarks]")).to_contain_text("/no/such/folder")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_where_there_is_nothing_it_says_so(project, visit):
+    project.service().cli("start")
+    project.cli("stop", "api")
+    page = visit().page
+    page.get_by_role("link", name="api").click()
+    expect(page.get_by_text("It has no workers now.")).to_be_visible()
+    expect(page.locator("table.cards")).to_be_hidden()
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.locator("tr[data-worker='api:1']").get_by_text("RUNNING")).to_be_visible()
+    expect(page.get_by_text("It has no workers now.")).to_be_hidden()
 
 
 def latest(project):

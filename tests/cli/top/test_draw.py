@@ -148,6 +148,10 @@ def test_a_long_name_has_the_room_of_a_wide_terminal():
     assert drawn(replace(SCREEN, everything=rows, rows=rows))[3].startswith("  a-service-with")
 
 
+def test_a_very_wide_terminal_shows_a_longer_graph_and_no_wider_name():
+    assert drawn(SCREEN, 170)[2].startswith("api     RUNNING")
+
+
 def test_the_latest_lines_of_a_log_are_those_that_fit():
     lines = drawn(replace(SCREEN, pane=[f"line {number}" for number in range(99)]))
     assert lines[-2].strip() == "line 98"

@@ -118,3 +118,13 @@ def test_a_key_that_does_nothing_says_so():
     assert press(AT_API, "x", ROWS).view.note == "x does nothing; ? shows the keys"
     assert press(AT_API, "x", []).view.note == "x does nothing; ? shows the keys"
     assert press(AT_API, "enter", ROWS).view.note == ""
+
+
+def test_a_key_leads_from_one_that_is_not_well_to_the_next():
+    assert press(AT_API, "n", ROWS).view.selected == "web"
+    assert (
+        press(replace(AT_API, selected="web"), "n", [row("db", "FATAL"), *ROWS]).view.selected
+        == "db"
+    )
+    assert press(AT_API, "n", ROWS[:3]).view == replace(AT_API, note="all well")
+    assert press(AT_API, "n", []).view.note == "all well"

@@ -76,6 +76,7 @@ def test_a_long_answer_is_thinned_out_and_keeps_its_end(store):
     points = store.points(FINE, "api", 0, NOW)
     assert len(points) <= MOST_POINTS
     assert points[-1].at == 3 * MOST_POINTS - 1
+    assert points[-1].span == 3 * POINT.span  # so that nobody takes the distance for a gap
 
 
 def test_short_spans_are_added_up_by_fine_points(store):

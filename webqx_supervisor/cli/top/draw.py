@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from webqx_supervisor.cli.render import COLORS, duration, size
-from webqx_supervisor.cli.top.rows import Row
+from webqx_supervisor.cli.top.rows import REMEMBERED, Row
 from webqx_supervisor.cli.top.view import HELP, Pane, View
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -32,7 +32,7 @@ SLOW = 1.0
 """s from which a p99 is coloured."""
 LONGEST_NAME = 24
 """Longer ones get what the columns and a graph of GRAPH leave."""
-SHORTEST_GRAPH, GRAPH, LONGEST_GRAPH = 5, 20, 60
+SHORTEST_GRAPH, GRAPH, LONGEST_GRAPH = 5, 20, REMEMBERED
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ MOVES: Mapping[str, int] = MappingProxyType(
 )
 HELP = (
     ("up, down, k, j", "choose a service or worker"),
+    ("n", "the next that is not well"),
     ("r", "reload the service, worker by worker; no request is lost"),
     ("R", "restart it, after a yes"),
     ("+, -", "one worker more, one less"),
@@ -82,6 +83,8 @@ def press(view: View, key: str, rows: Sequence[Row]) -> Step:
         return Step(view, quits=True)
     if key in MOVES:
         return Step(replace(view, selected=_moved(view.selected, MOVES[key], rows)))
+    if key == "n":
+        return Step(_next_ill(view, rows))
     if key in PANES:
         pane = Pane.LOGS if view.pane is PANES[key] else PANES[key]
         return Step(replace(view, pane=pane))
@@ -143,6 +146,14 @@ def _type(view: View, key: str) -> View:
         case _ if len(key) == 1:
             return replace(view, filter=view.filter + key)
     return view
+
+
+def _next_ill(view: View, rows: Sequence[Row]) -> View:
+    """Return the view with the next one chosen that is not well, from the top again at the end."""
+    names = [row.name for row in rows]
+    at = names.index(view.selected) + 1 if view.selected in names else 0
+    ill = next((row.name for row in (*rows[at:], *rows[:at]) if not row.well), None)
+    return replace(view, note="all well") if ill is None else replace(view, selected=ill)
 
 
 def _moved(selected: str, by: int, rows: Sequence[Row]) -> str:

@@ -7,6 +7,7 @@ from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
 
+from webqx_supervisor.core.thinning import thinned
 from webqx_supervisor.model.history import Point, Tally
 
 FINE, COARSE = 10, 600
@@ -15,7 +16,7 @@ KEPT = MappingProxyType({FINE: 86400, COARSE: 30 * 86400})
 """For how many s the points of a table are kept."""
 FOREVER = 1e12
 MOST_POINTS = 2000
-"""In one answer; more are thinned out."""
+"""In one answer; of more, neighbours are made one."""
 
 _SUMS = "sum(up_s), sum(due_s), sum(requests), sum(errors)"
 _COLUMNS = tuple(field.name for field in fields(Point))
@@ -60,8 +61,7 @@ class Store:
             " WHERE service = ? AND at > ? AND at <= ? ORDER BY at",
             (service, since, until),
         ).fetchall()
-        step = -(-len(found) // MOST_POINTS) or 1
-        return [Point(*row) for row in found[::-1][::step][::-1]]
+        return thinned([Point(*row) for row in found], MOST_POINTS)
 
     def add_coarse(self, points: Iterable[tuple[str, Point]]) -> None:
         """Write points whose sums are those of the finer ones since the coarse point before.

@@ -38,7 +38,8 @@ if (kept) document.documentElement.dataset.theme = kept;
 document.getElementById("theme").addEventListener("click", theme);
 addEventListener("hashchange", () => {
   navigate();
-  main.focus();
+  main.focus({ preventScroll: true });
+  scrollTo(0, 0);
 });
 follow(head);
 navigate();

@@ -1,7 +1,8 @@
 // Lines over time, by uPlot.
 
-import { clock } from "/words.js";
+import { bytes, moment, tick } from "/words.js";
 
+const OCTETS = [...Array(45).keys()].map((power) => 2 ** power); // steps between round numbers of them
 const COLOURS = ["--line-1", "--line-2"];
 
 /** Return the points with an empty one wherever nobody has looked for longer than between two looks. */
@@ -25,7 +26,10 @@ export class Chart {
       stroke: style.getPropertyValue(COLOURS[at]),
       width: 1.5,
       points: { show: false },
-      value: (_, value) => (value === null || value === undefined ? "–" : format(value)),
+      value: (plot, value, series, at) => {
+        const shown = at === null ? plot.data[series].at(-1) : value; // the latest while nothing is pointed at
+        return shown === null || shown === undefined ? "–" : format(shown);
+      },
     }));
     const options = {
       title,
@@ -33,8 +37,8 @@ export class Chart {
       height: 180,
       cursor: { drag: { x: true, y: false } },
       scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(high ?? 0, least) * 1.05] } },
-      axes: [{ ...axis, space: 90, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 64, values: (_, values) => values.map(format) }],
-      series: [{}, ...lines],
+      axes: [{ ...axis, space: 90, values: (_, ticks, axisAt, space, step) => ticks.map((each) => tick(each, step)) }, { ...axis, size: 64, ...(format === bytes && { incrs: OCTETS }), values: (_, values) => values.map(format) }],
+      series: [{ value: (_, value) => (value === null || value === undefined ? "now" : moment(value)) }, ...lines],
     };
     this.plot = new uPlot(options, [[], ...series.map(() => [])], element);
     element.setAttribute("role", "img");

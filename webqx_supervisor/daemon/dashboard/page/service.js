@@ -9,7 +9,7 @@ import { ask, order } from "/orders.js";
 import { badge } from "/overview.js";
 import { bytes, clock, count, duration, milliseconds, moment, percent } from "/words.js";
 
-const TITLES = ["Worker", "State", "Pid", "Port", "Up", "Restarts", "CPU", "Memory", "In flight", "Requests/s", "p99", "5xx/s", ""];
+const TITLES = ["Worker", "State", "Pid", "Port", "Up", "Restarts", "CPU", "Memory", "In flight", "Requests/s", "p50", "p99", "5xx/s", "Remarks"];
 const RANGES = [["15 minutes", 900], ["24 hours", 86400], ["30 days", 2592000]];
 const FRESH = 60; // s after which a longer past is asked for again
 const TABS = ["Logs", "Events", "Deaths"];
@@ -44,6 +44,8 @@ class View {
       el("span", { class: "scale", role: "group", "aria-label": "Number of workers" }, button("−", () => this.scale(-1), "One worker less"), this.wanted, button("+", () => this.scale(1), "One worker more")),
     );
     const head = el("thead", {}, el("tr", {}, TITLES.map((title) => el("th", { scope: "col" }, title))));
+    this.table = el("table", { class: "cards" }, head, this.body);
+    this.none = el("p", {}, "It has no workers now.");
     const figures = [0, 1, 2, 3].map(() => el("div", { class: "chart" }));
     this.tabs = TABS.map((title) => el("button", { type: "button", role: "tab", "aria-controls": "panel", onclick: () => this.open(title), onkeydown: (event) => this.move(event, title) }, title));
     this.range = RANGES[0][1];
@@ -59,7 +61,8 @@ class View {
       el("div", { class: "tools" }, el("label", {}, "Last ", ranges)),
       el("div", { class: "charts" }, figures),
       el("h3", {}, "Workers"),
-      el("table", { class: "cards" }, head, this.body),
+      el("div", { class: "wide" }, this.table),
+      this.none,
       el("div", { role: "tablist", class: "tabs", "aria-label": `More of ${name}` }, this.tabs),
       this.panel,
     );
@@ -67,7 +70,7 @@ class View {
       new Chart(figures[0], "Requests per second", [["all", "rate"], ["5xx", "errors"]], count),
       new Chart(figures[1], "Time of an answer", [["p50", "p50"], ["p99", "p99"]], milliseconds, 0.001),
       new Chart(figures[2], "CPU", [["CPU", "cpu"]], percent),
-      new Chart(figures[3], "Memory", [["memory", "memory"]], bytes),
+      new Chart(figures[3], "Memory", [["memory", "memory"]], bytes, 2 ** 20),
     ];
     this.open("Logs");
     this.look(this.range);
@@ -114,6 +117,8 @@ class View {
     say(this.wanted, String(service.instances));
     say(this.toggle, this.stopped ? "Start" : "Stop");
     say(this.reason, service.workers.map((worker) => worker.reason).find(Boolean) ?? "");
+    this.table.hidden = service.workers.length === 0;
+    this.none.hidden = !this.table.hidden;
     put(this.body, service.workers.map((worker) => this.row(worker, service.well)));
     this.draw(points.get(this.name) ?? []);
     if (this.tab === "Events") this.events(events);
@@ -126,8 +131,8 @@ class View {
     const name = `${this.name}:${worker.instance}`;
     const latest = worker.latest;
     const rate = (key) => (latest?.span ? count(latest[key] / latest.span) : "–");
-    const cells = [name, badge(worker.state, well), worker.pid ?? "–", worker.port ?? worker.remote ?? "–", worker.pid ? duration(worker.uptime_s) : "–", worker.restarts, percent(worker.cpu_percent), bytes(worker.rss_bytes), worker.in_flight, rate("requests"), milliseconds(latest?.p99), rate("errors"), [worker.reason, worker.status_text].filter(Boolean).join("; ")];
-    return el("tr", { class: well ? "" : "ill", "data-worker": name }, cells.map((cell, at) => el("td", { "data-title": TITLES[at] }, typeof cell === "object" ? cell : String(cell))));
+    const cells = [name, badge(worker.state, well), worker.pid ?? "–", worker.port ?? worker.remote ?? "–", worker.pid ? duration(worker.uptime_s) : "–", worker.restarts, percent(worker.cpu_percent), bytes(worker.rss_bytes), worker.in_flight, rate("requests"), milliseconds(latest?.p50), milliseconds(latest?.p99), rate("errors"), [worker.reason, worker.status_text].filter(Boolean).join("; ")];
+    return el("tr", { class: well ? "" : "ill", "data-worker": name }, cells.map((cell, at) => el("td", { "data-title": TITLES[at], class: TITLES[at] === "5xx/s" && latest?.errors ? "red" : null }, typeof cell === "object" ? cell : String(cell))));
   }
 
   scale(by) {

@@ -28,4 +28,12 @@ export const milliseconds = (seconds) => {
 
 export const clock = (unix) => new Date(unix * 1000).toLocaleTimeString([], { hour12: false });
 
+/** Say when a tick is that stands among others `step` s apart: days where these are far from each other. */
+export function tick(unix, step) {
+  const then = new Date(unix * 1000);
+  const midnight = then.getHours() === 0 && then.getMinutes() === 0 && then.getSeconds() === 0;
+  if (step >= 86400 || (step >= 60 && midnight)) return then.toLocaleDateString([], { day: "numeric", month: "short" });
+  return then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: step >= 60 ? undefined : "2-digit", hour12: false });
+}
+
 export const moment = (unix) => new Date(unix * 1000).toLocaleString([], { hour12: false });
