@@ -13,3 +13,8 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
 # How long an example takes says how busy the machine is, and no test may depend on that.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+
+def pytest_collection_modifyitems(items):
+    """Have the longest begin first: whoever has it last would have all others wait."""
+    items.sort(key=lambda item: item.get_closest_marker("longest") is None)

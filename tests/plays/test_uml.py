@@ -14,7 +14,7 @@ import pytest
 
 from webqx_supervisor.process import cgroups
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.longest]
 LINUX = shutil.which("linux.uml")
 INIT = Path(__file__).parent / "apps" / "uml.sh"
 ROOT = Path(__file__).parent.parent.parent
