@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -10,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from webqx_supervisor.config import units
 from webqx_supervisor.config.auth_fields import secret_place
 from webqx_supervisor.config.kinds import Command, Count, Duration, Name, Section, Text, Texts
-from webqx_supervisor.config.paths import absolute
+from webqx_supervisor.config.paths import absolute, placed
 from webqx_supervisor.config.phrases import found
 from webqx_supervisor.core.selection import among, nothing
 from webqx_supervisor.model import alerts
@@ -216,9 +217,9 @@ def _receiver(name: str, entry: Receiver, folder: Path) -> alerts.Receiver:
     return alerts.Receiver(
         name=name,
         means=means,
-        place=_seen_from(folder, place),
+        place=placed(place, partial(absolute, folder)),
         command=entry.command or (),
-        token=_seen_from(folder, entry.token or ""),
+        token=placed(entry.token or "", partial(absolute, folder)),
         smtp=_smtp(entry.smtp, str(entry.email), folder) if entry.smtp is not None else _SMTP,
     )
 
@@ -229,11 +230,6 @@ def _smtp(entry: Smtp, receiver: str, folder: Path) -> alerts.Smtp:
         port=entry.port,
         security=entry.security,
         user=entry.user,
-        password=_seen_from(folder, entry.password or ""),
+        password=placed(entry.password or "", partial(absolute, folder)),
         sender=entry.sender or receiver,
     )
-
-
-def _seen_from(folder: Path, place: str) -> str:
-    kind, _, path = place.partition(":")
-    return f"file:{absolute(folder, path)}" if kind == "file" else place

@@ -9,12 +9,11 @@ from webqx_supervisor.config import auth_fields as fields
 from webqx_supervisor.config import units
 from webqx_supervisor.config.fields import cookie_name, listed_texts, url_path
 from webqx_supervisor.config.kinds import Duration, Section, Texts
+from webqx_supervisor.config.paths import Absolute, placed
 from webqx_supervisor.model import auth as model
 
 _JWT = model.Jwt()
 
-Absolute = Callable[[str], str]
-"""Makes a path absolute, as seen from the folder of the file."""
 
 Header = Annotated[str, AfterValidator(fields.said_header)]
 UserHeader = Annotated[str, AfterValidator(fields.user_header)]
@@ -172,10 +171,7 @@ def sources(entry: Jwt | BasicAuth | ApiKeys, absolute: Absolute) -> list[tuple[
         found.append(("keys", source))
     if entry.secret is not None:
         kind = model.SourceKind.SECRET
-        if entry.secret.startswith("file:"):
-            found.append(("secret", _file(kind, entry.secret[5:], absolute)))
-        else:
-            found.append(("secret", model.Source(kind, entry.secret)))
+        found.append(("secret", model.Source(kind, placed(entry.secret, absolute))))
     return found
 
 

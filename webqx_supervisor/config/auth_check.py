@@ -6,9 +6,10 @@ Nothing of what stands in such a file is ever repeated.
 import os
 from collections.abc import Callable, Iterator, Mapping
 
-from webqx_supervisor.config.auth import Absolute, Jwt, WhoMayAsk, sources
+from webqx_supervisor.config.auth import Jwt, WhoMayAsk, sources
 from webqx_supervisor.config.explain import Complaint
 from webqx_supervisor.config.lines import KeyPath
+from webqx_supervisor.config.paths import Absolute
 from webqx_supervisor.config.phrases import did_you_mean
 from webqx_supervisor.config.route_clashes import Names, has_address
 from webqx_supervisor.config.schema import ServicesToml

@@ -1,13 +1,14 @@
 """The keys by which services.toml says what workers find in their environment."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from webqx_supervisor.config import fields
 from webqx_supervisor.config.kinds import Section, Text, Texts
+from webqx_supervisor.config.paths import Absolute, placed
 from webqx_supervisor.config.phrases import did_you_mean, found
 
 VARIABLE, TABLE = "[variable]", "[table]"
@@ -88,13 +89,11 @@ def variables(
     return tuple({**below, **plain, **_table(entry, chosen)}.items())
 
 
-def secrets(
-    entry: Environment, chosen: str, absolute: Callable[[str], str]
-) -> tuple[tuple[str, str], ...]:
+def secrets(entry: Environment, chosen: str, absolute: Absolute) -> tuple[tuple[str, str], ...]:
     """Return the places of the secrets by name, but of those that the chosen environment says."""
     over = _table(entry, chosen)
     return tuple(
-        (name, f"file:{absolute(place.removeprefix('file:'))}" if _is_file(place) else place)
+        (name, placed(place, absolute))
         for name, place in sorted(entry.secrets.items())
         if name not in over
     )
@@ -128,7 +127,3 @@ def unknown(chosen: str, known: list[str]) -> str:
 def _table(entry: Environment, chosen: str) -> Mapping[str, str]:
     value = entry.env.get(chosen, {})
     return value if isinstance(value, dict) else {}
-
-
-def _is_file(place: str) -> bool:
-    return place.startswith("file:")

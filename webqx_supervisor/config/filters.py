@@ -13,9 +13,10 @@ from webqx_supervisor.config import file_fields, units
 from webqx_supervisor.config import filter_fields as fields
 from webqx_supervisor.config.access_log import Logged
 from webqx_supervisor.config.audit import Audited, access
-from webqx_supervisor.config.auth import Absolute, WhoMayAsk, auth
+from webqx_supervisor.config.auth import WhoMayAsk, auth
 from webqx_supervisor.config.kinds import Duration, Section, Size, Text
 from webqx_supervisor.config.limits import Limits, crowding, rate_limits
+from webqx_supervisor.config.paths import Absolute
 from webqx_supervisor.config.resilience import RetryKey, retry
 from webqx_supervisor.config.telling import Telling
 from webqx_supervisor.core.folders import content_type

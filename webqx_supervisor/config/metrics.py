@@ -2,7 +2,7 @@
 
 import ipaddress
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -11,12 +11,12 @@ from webqx_supervisor.config.addresses import bind_address
 from webqx_supervisor.config.auth_fields import secret_place
 from webqx_supervisor.config.kinds import AddressText, Port, Section
 from webqx_supervisor.config.lines import KeyPath
+from webqx_supervisor.config.paths import Absolute, placed
 from webqx_supervisor.config.secretfile import NoSecret, kept
 from webqx_supervisor.model import config
 from webqx_supervisor.model.auth import Source, SourceKind
 from webqx_supervisor.model.gateway import split_address
 
-Absolute = Callable[[str], str]
 _PLACE = ("daemon", "metrics")
 
 
@@ -56,11 +56,9 @@ def metrics_door(entry: Metrics | None, absolute: Absolute) -> config.MetricsDoo
     """Return where it is answered, and for whom."""
     if entry is None:
         return None
-    place = entry.token
-    if place is not None and place.startswith("file:"):
-        place = f"file:{absolute(place.removeprefix('file:'))}"
-    source = None if place is None else Source(SourceKind.SECRET, place)
-    return config.MetricsDoor(entry.bind, source)
+    if entry.token is None:
+        return config.MetricsDoor(entry.bind)
+    return config.MetricsDoor(entry.bind, Source(SourceKind.SECRET, placed(entry.token, absolute)))
 
 
 def metrics_problems(

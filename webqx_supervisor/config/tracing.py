@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated
 
@@ -14,13 +14,13 @@ from webqx_supervisor.config.auth_fields import secret_place
 from webqx_supervisor.config.filter_fields import field_name
 from webqx_supervisor.config.kinds import Section, Text
 from webqx_supervisor.config.lines import KeyPath
+from webqx_supervisor.config.paths import Absolute, placed
 from webqx_supervisor.config.phrases import found
 from webqx_supervisor.config.secretfile import NoSecret, is_place, kept
 from webqx_supervisor.model import tracing as model
 from webqx_supervisor.model.config import Config
 from webqx_supervisor.model.gateway import Protocol, Route
 
-Absolute = Callable[[str], str]
 _TRACING = model.Tracing()
 _PATH = "/v1/traces"
 _ADDRESS = re.compile(
@@ -101,7 +101,7 @@ def tracing(entry: Tracing | None, absolute: Absolute) -> model.Tracing | None:
         return None
     return model.Tracing(
         entry.endpoint,
-        tuple((name, _placed(value, absolute)) for name, value in entry.headers.items()),
+        tuple((name, placed(value, absolute)) for name, value in entry.headers.items()),
         entry.sample,
         entry.service_name,
     )
@@ -130,7 +130,7 @@ def tracing_problems(
         yield _PLACE, "needs OpenTelemetry: pip install 'webqx-sv[otel]'"
     for name, value in entry.headers.items():
         try:
-            kept(_placed(value, absolute), environ)
+            kept(placed(value, absolute), environ)
         except NoSecret as error:
             yield (*_PLACE, "headers", name), str(error)
 
@@ -140,11 +140,6 @@ def _untraced(route: Route) -> Route:
         return route
     telling = replace(route.filters.telling, spans=False)
     return replace(route, filters=replace(route.filters, telling=telling))
-
-
-def _placed(value: str, absolute: Absolute) -> str:
-    kind, _, name = value.partition(":")
-    return f"file:{absolute(name)}" if kind == "file" else value
 
 
 def is_there(module: str) -> bool:
