@@ -132,7 +132,11 @@ class Project:
 
     def processes(self):
         """Return every living process that has this project in its environment."""
-        mine = []
+        return [*self.commands()]
+
+    def commands(self):
+        """Return each of `processes` with its command, read before it can be gone."""
+        mine = {}
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 env, words = process.environ(), " ".join(process.cmdline())
@@ -143,7 +147,7 @@ class Project:
                     or process.cwd().removesuffix(" (deleted)") == str(self.folder)
                 )
                 if ours and process.status() != psutil.STATUS_ZOMBIE:
-                    mine.append(process)
+                    mine[process] = words
         return mine
 
     def clean_up(self):

@@ -21,7 +21,8 @@ def host(project, receiver: Receiver, more="", daemon="", **service):
 
 
 def exporters(project):
-    return [each for each in project.processes() if "webqx_supervisor.exporter" in each.cmdline()]
+    commands = project.commands().items()
+    return [each for each, words in commands if "webqx_supervisor.exporter" in words]
 
 
 def the_exporter(project, other_than=0):
