@@ -139,6 +139,7 @@ class ScriptedUpstream:
         self.port: int = listening.getsockname()[1]
         self.connections = 0
         self.model = Upstream(f"api:{name}@1", "127.0.0.1", self.port, 1)
+        self.kept = socket.socket()
         self._scope = trio.CancelScope()
         self._listening = listening
 
@@ -152,10 +153,16 @@ class ScriptedUpstream:
             finally:
                 await trio.aclose_forcefully(stream)
 
-        with self._scope:
-            await trio.serve_listeners(
-                play, [trio.SocketListener(trio.socket.from_stdlib_socket(self._listening))]
-            )
+        own = self._listening.getsockname()
+        with self.kept:
+            with self._scope:
+                await trio.serve_listeners(
+                    play, [trio.SocketListener(trio.socket.from_stdlib_socket(self._listening))]
+                )
+            # Bound without listening it refuses as well, and no other test is given the port.
+            self.kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.kept.bind(own)
+            await trio.sleep_forever()
 
     def kill(self) -> None:
         """Die as by SIGKILL: connections end, the port refuses."""
@@ -213,6 +220,7 @@ class Stage:
 
     async def revive(self, upstream: ScriptedUpstream, script: Script) -> None:
         """Start a killed worker again, under its id and port."""
+        upstream.kept.close()
         again = ScriptedUpstream(upstream.name, listen(f"127.0.0.1:{upstream.port}"))
         self._nursery.start_soon(again.serve, script)
 

@@ -3,6 +3,7 @@
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import psutil
 import pytest
 import trio
 from fakes import service, supervised
@@ -84,6 +85,8 @@ async def test_where_the_memory_has_no_room_it_stays_and_says_so_once(stage, mon
     async with scene(stage, GROWS) as found:
         await found.api.start()
         await found.api.settle()
+        first = psutil.Process(found.api.workers[1].pid)
+        await auntil(lambda: first.status() == psutil.STATUS_SLEEPING)  # it has its memory
         found.memory = (1000 * MIB, 64 * MIB)
         found.proxies.queued = 4
         for look in range(3):

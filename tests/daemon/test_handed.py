@@ -5,6 +5,7 @@ import socket
 
 import pytest
 import trio
+from helpers import free_port
 
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.daemon import handed
@@ -37,9 +38,7 @@ def sockets():
 
 @pytest.fixture
 def taker(sockets):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        bind = f"127.0.0.1:{probe.getsockname()[1]}"
+    bind = f"127.0.0.1:{free_port()}"
     sockets.follow([Listener("api", (bind,), handed=True)])
     return Service("api", ("x",), "/", listen_fds=(bind,))
 

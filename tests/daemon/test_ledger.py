@@ -2,9 +2,11 @@
 
 import pytest
 import trio
+from helpers import auntil
 
 from webqx_supervisor.daemon.ledger import Ledger
 from webqx_supervisor.process.identity import identify
+from webqx_supervisor.process.usage import sample
 
 
 @pytest.fixture
@@ -46,6 +48,7 @@ async def test_who_asks_while_one_looks_gets_the_next_together(ledger):
 
 async def test_a_newcomer_is_never_missing(ledger, child):
     await ledger.look()
+    await auntil(lambda: sample(child.pid).rss_bytes > 0)  # it has run
     ledger.follow(lambda: [("cookie", identify(child.pid))])
     trees = await ledger.look(age=1000)
     assert [entry.pid for entry in trees["cookie"]] == [child.pid]

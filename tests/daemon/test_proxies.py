@@ -13,6 +13,7 @@ from helpers import auntil, free_port
 
 from webqx_supervisor.control.fdstore import FdStore
 from webqx_supervisor.control.link import Link
+from webqx_supervisor.daemon import figures
 from webqx_supervisor.daemon.proxies import Proxies
 from webqx_supervisor.daemon.proxy import Proxy
 from webqx_supervisor.daemon.registry import Registry
@@ -289,7 +290,8 @@ async def test_a_socket_is_sent_once_and_a_reopened_one_anew(play, actors):
         assert (await actors[0].hear(TableMessage)).sockets == (("web", bind),)
 
 
-async def test_figures_come_from_those_that_answer_this_question(play, actors):
+async def test_figures_come_from_those_that_answer_this_question(play, actors, monkeypatch):
+    monkeypatch.setattr(figures, "ANSWER_TIME", 2.0)
     await actors[1].link.send(Report(500, actors[1].process.pid, 0, 0, ()))
     async with play.of(*actors):
 
@@ -315,7 +317,8 @@ async def test_a_silence_is_heard_by_whoever_waits_for_that_one(play, actors):
         assert not play.proxies.figures._silences
 
 
-async def test_counts_are_all_or_none(play, actors):
+async def test_counts_are_all_or_none(play, actors, monkeypatch):
+    monkeypatch.setattr(figures, "ANSWER_TIME", 2.0)
     count = Count("api:1@1", 2, 3, 1, 0.5, 7.25)
 
     async def answer(actor: Actor) -> None:

@@ -47,6 +47,11 @@ class Stage:
             nursery.cancel_scope.cancel()
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    monkeypatch.setattr(tracing, "LAST_WORDS", 60.0)
+
+
 STAYS = "note(asked['endpoint'] + ' at ' + sys.argv[1]); sys.stdin.read(); note('end')"
 
 

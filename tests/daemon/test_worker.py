@@ -106,7 +106,8 @@ async def test_one_that_hangs_says_where_and_is_replaced(stage):
     assert restarts(stage) == {"hung": 1}
 
 
-async def test_one_that_its_dump_ends_is_still_told_to_have_hung(stage):
+async def test_one_that_its_dump_ends_is_still_told_to_have_hung(stage, monkeypatch):
+    monkeypatch.setattr("webqx_supervisor.daemon.worker.DUMP_TIME", 20.0)
     hanging = replace(service(), health=Health(dump_signal="SIGABRT"))
     async with living(Worker(hanging, 1, None, stage.resources)) as worker:
         await stage.until(lambda: worker.state is WorkerState.RUNNING)

@@ -161,7 +161,7 @@ def test_a_daemon_that_asks_for_it_renews_its_keeper_too_and_nothing_is_lost(pla
         "store log=1=out treasure\nsay READY=1\nexit 75", "names\nstrays\nread log=1=out\nkill"
     )
     pid = play.keeper.pid
-    first, second, _ = play.lives(3)
+    first, second, *_ = play.lives(3)
     assert play.keeper.pid == pid
     assert play.keeper.poll() is None
     assert first != second

@@ -16,7 +16,7 @@ from functools import partial
 
 import helpers
 import psutil
-from load import Client, refused, wait_for_answers
+from load import Client, nobody_listens, wait_for_answers
 from project import APP, Project
 
 REQUESTS = ("keep", "close", "slow", "post", "upload", "download")
@@ -146,9 +146,9 @@ def apply_added_and_removed_service(project, clients, times):
         wait_for_answers(clients, 3)
         other = f'[services.other]\ncommand = "{APP}"\nport = {project.port + 8}\n'
         project.write(f"{text}\n{other}listen = {project.listen + 1}\n").cli("apply")
-        assert not refused(project.listen + 1)
+        assert not nobody_listens(project.listen + 1)
         project.write(text).cli("apply")
-        helpers.until(partial(refused, project.listen + 1))
+        helpers.until(partial(nobody_listens, project.listen + 1))
     assert project.pids() == pids
 
 
@@ -160,8 +160,9 @@ def apply_moved_listener(project, clients, times):
         there = project.listen + 1 + turn % 2
         project.write(text.replace(f"listen = {project.listen}", f"listen = {there}"))
         project.cli("apply")
-        helpers.until(partial(refused, project.listen))  # the last to let go of it is the keeper
-        assert not refused(there)
+        # The last to let go of it is the keeper.
+        helpers.until(partial(nobody_listens, project.listen))
+        assert not nobody_listens(there)
     assert project.pids() == pids
 
 
@@ -398,7 +399,7 @@ def _managers(status):
 
 
 FREELY = "restart = { healthy_after = '100ms', limit = 1000 }"
-TRIED = 'health = { path = "/", start_timeout = "1s" }\nstop = { drain = "30s", grace = "100ms" }'
+TRIED = 'health = { path = "/", start_timeout = "5s" }\nstop = { drain = "30s", grace = "100ms" }'
 IMPATIENT = (
     'health = { hang_timeout = "1s", timeout = "500ms" }\nstop = { drain = "30s", grace = "100ms" }'
 )

@@ -213,8 +213,8 @@ def wait_for_answers(clients, count, seconds=20):
         time.sleep(0.01)
 
 
-def refused(port):
-    """Tell whether nobody listens there."""
+def nobody_listens(port):
+    """Tell whether connections to it are refused."""
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except ConnectionRefusedError:

@@ -82,7 +82,7 @@ def test_a_reload_waits_for_so_many_good_answers_and_gets_them(project, app):
     assert failures(clients) == []
     assert not set(pids) & set(project.pids())
     (project.folder / "fit-1").touch()
-    text = project.file.read_text() + 'health = { start_timeout = "500ms" }\n'
+    text = project.file.read_text() + 'health = { start_timeout = "5s" }\n'
     project.write(text).cli("apply")
     said = project.cli("reload", code=1)
     assert "waited for a good answer to /fit (answered 503 to /fit)" in said
@@ -116,7 +116,7 @@ def test_one_that_stops_by_itself_is_drained_first(project, app):
     project.service(app, more=more).cli("start")
     first = by_instance(project)[1]["pid"]
     with load(project.listen, "keep", "close", "keep") as clients:
-        helpers.until(lambda: len({pid for each in clients for pid in each.by_pid}) == 2)
+        helpers.until(lambda: len({pid for each in clients for pid in [*each.by_pid]}) == 2)
         (project.folder / "leave-1").touch()
         helpers.until(lambda: not by_instance(project)[1]["healthy"])
         assert "STOPPING=1" in by_instance(project)[1]["reason"]

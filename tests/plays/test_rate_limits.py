@@ -80,8 +80,8 @@ def test_two_proxies_let_pass_what_one_would_under_a_real_load(project):
     assert 300 <= crowd.statuses[200] <= 150 + 100 * took
     assert set(crowd.statuses) == {200, 429}
     assert crowd.went_wrong == 0
-    served = [proxy["requests"] for proxy in project.status()["proxies"]]
-    assert min(served) > 0  # both had their part in it
+    # Both had their part in it; one that is late with its figures shows none.
+    helpers.until(lambda: min(each["requests"] for each in project.status()["proxies"]) > 0)
 
 
 def test_neither_dead_proxies_nor_a_dead_daemon_let_anybody_begin_anew(project):

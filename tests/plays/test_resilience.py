@@ -84,10 +84,10 @@ class Workers:
 
 def test_a_worker_that_answers_500_is_ejected_and_comes_back(project):
     workers = Workers(project, '[services.api.breaker]\nminimum = 5\nopen_for = "1s"')
-    assert workers.breakers() == ["closed", "closed"]
+    helpers.until(lambda: workers.breakers() == ["closed", "closed"])
     workers.mood(2, 500)
     helpers.until(lambda: workers.ask(4) and workers.breakers() == ["closed", "open"])
-    assert re.search("  breaker (open|half-open)", project.cli("status"))
+    helpers.until(lambda: re.search("  breaker (open|half-open)", project.cli("status")))
     helpers.until(lambda: {status for status, _ in workers.ask(6)} == {200})
     workers.mood(2, 200)
     helpers.until(lambda: workers.ask(4) and workers.breakers() == ["closed", "closed"], 60)
@@ -188,12 +188,12 @@ backup = "standby"
         assert [answer(project) for _ in range(4)] == [200] * 4
         assert "standby is remote: there is nothing to reload here" in project.cli("reload")
         assert "standby is remote" in project.cli("scale", "standby", "2", code=2)
-        assert project.workers("standby")[0]["requests"] == 4
+        helpers.until(lambda: project.workers("standby")[0]["requests"] == 4)
         assert "standby is remote: nothing was stopped there" in project.cli("stop", "standby")
         project.cli("stop", "api")
         assert answer(project) == 503
         project.cli("start", "standby")
-        assert answer(project) == "elsewhere"
+        helpers.until(lambda: answer(project) == "elsewhere")
     helpers.until(lambda: not project.workers("standby")[0]["healthy"])
     assert answer(project) == 503
     events = json.loads(project.cli("events", "--json"))["events"]

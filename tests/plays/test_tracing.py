@@ -71,7 +71,7 @@ def test_proxy_and_worker_tell_of_one_trace(receiver, project):
     assert attempt.start_time_unix_nano <= work.start_time_unix_nano
     assert attributes_of(request)["url.path"] == "/a"
     assert {each["service.name"] for each in receiver.resources()} == {"clinic", "worker"}
-    assert told(project) == [f"spans go to {receiver.url}/v1/traces"]
+    assert helpers.until(lambda: told(project)) == [f"spans go to {receiver.url}/v1/traces"]
 
 
 def test_the_access_log_names_the_trace(receiver, project):

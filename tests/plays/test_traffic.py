@@ -214,5 +214,8 @@ def test_status_counts_requests(project):
     project.service().cli("start")
     for _ in range(10):
         httpx.get(project.url)
-    assert sum(worker["requests"] for worker in project.workers()) == 10
-    assert json.loads(project.cli("status", "--json"))["proxies"][0]["requests"] == 10
+    # A proxy that is late with its figures is left out of the answer.
+    helpers.until(lambda: sum(worker["requests"] for worker in project.workers()) == 10)
+    helpers.until(
+        lambda: json.loads(project.cli("status", "--json"))["proxies"][0]["requests"] == 10
+    )

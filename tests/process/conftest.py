@@ -21,10 +21,13 @@ while True:
 
 # A child makes a session of its own, then a child of that, orphaned, ignores SIGTERM.
 ESCAPE = f"""
-import os, signal, sys
+import os, signal, sys, time
 if os.fork() == 0:
     os.setsid()
+    middle = os.getpid()
     if os.fork() == 0:
+        while os.getppid() == middle:  # nothing is seen of it before it is an orphan
+            time.sleep(0.001)
         exec({STUBBORN!r})
     os._exit(0)
 os.wait()

@@ -248,7 +248,7 @@ async def test_files_age_though_their_workers_are_silent(path, monkeypatch):
         limits = Logs(max_age=day)
         with Pipe(output, "api:1", "out", path, limits) as out:
             out.say(b"eve\n")
-            await auntil(path.exists)
+            await auntil(lambda: path.exists() and path.stat().st_size)
             now[0] = day
             await auntil(rotated(path, 1).exists)
             assert not path.exists()

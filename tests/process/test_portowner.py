@@ -73,7 +73,9 @@ def test_a_listener_on_any_address_takes_the_port(family, host):
 
 def test_the_near_end_of_a_connection_takes_the_port_too(foreign_port):
     port, _ = foreign_port
-    with socket.create_connection(("127.0.0.1", port)) as client:
+    # The kernel may give one near port to two connections; this one is nobody else's.
+    near = ("127.0.0.1", free_port())
+    with socket.create_connection(("127.0.0.1", port), source_address=near) as client:
         with pytest.raises(CannotStart, match=f"pid {os.getpid()}"):
             check_free(client.getsockname()[1])
         assert holder(port).pid != os.getpid()

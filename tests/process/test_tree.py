@@ -186,5 +186,4 @@ async def test_who_asks_no_more_keeps_nobody_from_the_answer(nursery):
     await trio.testing.wait_all_tasks_blocked()
     impatient.cancel()
     looks.may_end.release(2)
-    await auntil(lambda: got)
-    assert got[-1] == 2
+    await auntil(lambda: 2 in got)

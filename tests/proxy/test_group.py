@@ -285,7 +285,7 @@ async def test_a_client_that_leaves_in_the_middle_frees_its_worker_for_the_next(
 
 
 async def test_a_full_queue_and_a_wait_too_long_are_told_with_the_time_to_come_back(stage: Stage):
-    stage.forwarding = Forwarding(max_in_flight=1, queue_size=1, queue_timeout=0.3)
+    stage.forwarding = Forwarding(max_in_flight=1, queue_size=1, queue_timeout=2.0)
     play = Held()
     await stage.apply(*await held(stage, play, "1"))
     clients = await sent(stage, "/a", "/b")
