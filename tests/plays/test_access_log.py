@@ -87,8 +87,7 @@ def test_apply_changes_the_format_and_a_route_can_be_silent(project):
     assert "access_log: changed" in project.cli("apply")
     httpx.get(f"{project.url}/seen")
     assert lines(project, 1) == ["GET 200"]
-    (proxy,) = project.status()["proxies"]
-    assert proxy["requests"] == 2
+    helpers.until(lambda: [each["requests"] for each in project.status()["proxies"]] == [2])
 
 
 def test_slow_requests_stand_in_a_file_of_their_own(project):

@@ -2,8 +2,10 @@
 
 import socket
 
+import helpers
 import httpx
 import pytest
+from load import nobody_listens
 from project import APP
 
 
@@ -70,8 +72,7 @@ def test_a_listener_moves(project):
     project.listen += 1
     two(project).cli("apply")
     assert httpx.get(project.url).status_code == 200
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://127.0.0.1:{old}")
+    helpers.until(lambda: nobody_listens(old))
     assert project.pids("a") == a
 
 

@@ -179,7 +179,8 @@ def test_a_secret_reaches_the_worker_and_is_nowhere_else(project):
         command=f"{PYTHON} {script}",
     ).cli("start")
     assert environ(project)["DB"] == LONG
-    helpers.until(lambda: (project.folder / "told").read_text() == LONG)
+    told = project.folder / "told"
+    helpers.until(lambda: told.exists() and told.read_text() == LONG)
     helpers.until(lambda: "after_ready" in project.cli("events"))
     (project.folder / "die").touch()
     os.kill(project.pids()[0], signal.SIGTERM)  # a new one starts, and dies of its own will

@@ -126,8 +126,8 @@ def test_verbs_name_what_is_not_there(project):
 def test_port_service_and_instance_are_filled_in(project):
     (project.folder / "s.py").write_text(SHOWS_ITS_WORDS)
     project.service(f"{PYTHON} s.py {{port}} {{instance}}", ME="{service}-{instance}").cli("start")
-    log = project.cli("logs", "api:2")
-    assert f"args ['{project.port + 1}', '2'] api-2" in log
+    wanted = f"args ['{project.port + 1}', '2'] api-2"
+    helpers.until(lambda: wanted in project.cli("logs", "api:2"))
 
 
 SHOWS_ITS_WORDS = """
@@ -169,9 +169,9 @@ def test_the_whole_tree_of_a_stopped_worker_is_gone(project):
         lambda: (text := project.cli("logs", "api:1")) and "grandchild" in text and text
     )
     grandchild = int(next(line for line in log.splitlines() if "grandchild" in line).split()[-1])
-    assert psutil.pid_exists(grandchild)
+    assert helpers.is_running(grandchild)
     project.cli("stop", "api")
-    assert not psutil.pid_exists(grandchild)
+    assert not helpers.is_running(grandchild)
 
 
 def test_sigterm_to_the_daemon_stops_everything(project):

@@ -20,10 +20,11 @@ def test_requests_are_remembered_over_a_killed_daemon_and_judged(project):
     for _ in range(30):
         assert httpx.get(project.url).status_code == 200
     helpers.until(lambda: sum(point["requests"] for point in history(project)) == 30, 40)
-    (point,) = [each for each in history(project) if each["requests"]]
-    assert point["workers_up"] == 2
-    assert 0 < point["p50"] <= point["p99"] < 10
-    assert point["rss_bytes"] > 1_000_000
+    for point in history(project):
+        if point["requests"]:
+            assert point["workers_up"] == 2
+            assert 0 < point["p50"] <= point["p99"] < 10
+            assert point["rss_bytes"] > 1_000_000
     os.kill(project.status()["daemon"]["pid"], signal.SIGKILL)
     helpers.until(lambda: project.run("status").returncode == 0)
     assert sum(point["requests"] for point in history(project)) == 30
