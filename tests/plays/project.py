@@ -135,15 +135,15 @@ class Project:
         return [*self.commands()]
 
     def commands(self):
-        """Return each of `processes` with its command, read before it can be gone."""
+        """Return each of `processes` with the words of its command, read before it can be gone."""
         mine = {}
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                env, words = process.environ(), " ".join(process.cmdline())
+                env, words = process.environ(), process.cmdline()
                 # A worker has only its folder in common with the project.
                 ours = (
                     env.get("WEBQX_SV_HOME") == str(self.home)
-                    or str(self.home) in words
+                    or str(self.home) in " ".join(words)
                     or process.cwd().removesuffix(" (deleted)") == str(self.folder)
                 )
                 if ours and process.status() != psutil.STATUS_ZOMBIE:

@@ -72,7 +72,7 @@ def test_two_starts_at_once_make_one_daemon(project):
     assert [start.wait(60) for start in starts] == [0, 0, 0], project.daemon_log()
     for start in starts:
         start.stdout.close()
-    commands = [words.split() for words in project.commands().values()]
+    commands = project.commands().values()
     assert sum(words[3:4] == ["webqx_supervisor.daemon"] for words in commands) == 1
     assert len(project.workers()) == 2
 

@@ -289,4 +289,4 @@ def test_an_address_moves_only_if_the_workers_do(project):
     assert httpx.get(old).status_code == 200
     write(project, listen=project.listen + 1).cli("apply")
     assert httpx.get(new).status_code == 200
-    helpers.until(lambda: nobody_listens(project.listen))
+    refused(project)

@@ -217,8 +217,8 @@ live = { command = "sh -c 'sleep 1002; exit 1'", interval = "100ms", timeout = "
     def sleepers():
         """Return the two that are waited for, once there are no others."""
         found = project.commands().items()
-        probes = [each.pid for each, words in found if words == "sleep 1002"]
-        hooks = [each.pid for each, words in found if words == "sleep 1001"]
+        probes = [each.pid for each, words in found if words == ["sleep", "1002"]]
+        hooks = [each.pid for each, words in found if words == ["sleep", "1001"]]
         return hooks + probes if len(hooks) == len(probes) == 1 else []
 
     start = project.popen("start")

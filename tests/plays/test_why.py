@@ -29,7 +29,7 @@ def test_a_request_that_kills_worker_after_worker_is_refused_and_nobody_else_suf
         assert project.pids() == before
         wait_for_answers(clients, 3)
     assert [client.failures for client in clients] == [[], [], []]
-    told = helpers.until(lambda: len(found := deaths(project)) >= 3 and found)
+    told = helpers.until(lambda: len(found := deaths(project)) == 3 and found)
     assert all("exited 7" in death["text"] for death in told)
     request_id = refused.text.split()[-1]
     for death in told:

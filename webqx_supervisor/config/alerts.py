@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from functools import partial
-from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -11,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from webqx_supervisor.config import units
 from webqx_supervisor.config.auth_fields import secret_place
 from webqx_supervisor.config.kinds import Command, Count, Duration, Name, Section, Text, Texts
-from webqx_supervisor.config.paths import absolute, placed
+from webqx_supervisor.config.paths import Absolute, placed
 from webqx_supervisor.config.phrases import found
 from webqx_supervisor.core.selection import among, nothing
 from webqx_supervisor.model import alerts
@@ -174,10 +172,10 @@ class Alerts(Section):
     )
 
 
-def alerts_of(entry: Alerts, folder: Path) -> alerts.Alerts:
-    """Return whom to tell what; files are seen from `folder`."""
+def alerts_of(entry: Alerts, absolute: Absolute) -> alerts.Alerts:
+    """Return whom to tell what; `absolute` says where files are."""
     return alerts.Alerts(
-        receivers=tuple(_receiver(name, each, folder) for name, each in entry.to.items()),
+        receivers=tuple(_receiver(name, each, absolute) for name, each in entry.to.items()),
         rules=tuple(_rule(each) for each in entry.rules) or (_default_rules() if entry.to else ()),
         together=entry.together,
         repeat=entry.repeat,
@@ -211,25 +209,25 @@ def _rule(entry: Rule) -> alerts.Rule:
     return alerts.Rule(entry.on, patience, entry.limit_value(), entry.services, entry.to)
 
 
-def _receiver(name: str, entry: Receiver, folder: Path) -> alerts.Receiver:
+def _receiver(name: str, entry: Receiver, absolute: Absolute) -> alerts.Receiver:
     means = next(means for means in Means if getattr(entry, means) is not None)
     place = "" if means is Means.COMMAND else str(getattr(entry, means))
     return alerts.Receiver(
         name=name,
         means=means,
-        place=placed(place, partial(absolute, folder)),
+        place=placed(place, absolute),
         command=entry.command or (),
-        token=placed(entry.token or "", partial(absolute, folder)),
-        smtp=_smtp(entry.smtp, str(entry.email), folder) if entry.smtp is not None else _SMTP,
+        token=placed(entry.token or "", absolute),
+        smtp=_smtp(entry.smtp, str(entry.email), absolute) if entry.smtp is not None else _SMTP,
     )
 
 
-def _smtp(entry: Smtp, receiver: str, folder: Path) -> alerts.Smtp:
+def _smtp(entry: Smtp, receiver: str, absolute: Absolute) -> alerts.Smtp:
     return alerts.Smtp(
         host=entry.host,
         port=entry.port,
         security=entry.security,
         user=entry.user,
-        password=placed(entry.password or "", partial(absolute, folder)),
+        password=placed(entry.password or "", absolute),
         sender=entry.sender or receiver,
     )

@@ -241,7 +241,7 @@ def _config(
         metrics=metrics_door(document.daemon.metrics, partial(absolute, file.parent)),
         proxies=services.proxies(document.daemon.proxies),
         dashboard=dashboard(document.daemon.dashboard, file.parent),
-        alerts=alerts_of(document.alerts, file.parent),
+        alerts=alerts_of(document.alerts, partial(absolute, file.parent)),
         services=tuple(services.service(n, entry) for n, entry in document.services.items()),
         listeners=(
             *(_listener(name, entry, handed=name in handed) for name, entry in own),
